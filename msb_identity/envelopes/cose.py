@@ -1,0 +1,174 @@
+"""COSE_Sign1 and COSE_Key, parsed strictly (RFC 9052 section 4.2 and 7, RFC 9053).
+
+The received bytes of header and payload are kept and verified as they came. The key decides the
+algorithm; the header must name the same. Signatures are raw r‖s. By default the form is the one we
+define for codes: tagged, algorithm protected, unprotected header empty.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from msb_identity.envelopes import cbor
+from msb_identity.envelopes.algorithms import COSE_ALGORITHM, COSE_CURVE, check_cose_algorithm
+from msb_identity.errors import EncodingRefused, KeyRefused
+from msb_identity.pki.keys import KeyKind, VerifyingKey, public_key
+from msb_identity.pki.signatures import RAW_BYTES, der_from_raw, raw_from_der
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from msb_identity.pki.keys import SigningKey
+
+TAG_SIGN1 = 18
+ALGORITHM, CRITICAL, KEY_ID, TYPE = 1, 2, 4, 16  # header labels; 16 is RFC 9596
+_PARTS = 4
+_CONTEXT = "Signature1"
+_EC2, _KTY, _CRV, _X, _Y, _D = 2, 1, -1, -2, -3, -4
+# Header parameters a verifier here understands; a `crit` naming any other is refused.
+_UNDERSTOOD = frozenset({ALGORITHM, KEY_ID, TYPE})
+
+
+@dataclass(frozen=True, slots=True)
+class Sign1:
+    """A parsed, not yet verified COSE_Sign1; the bytes are those received."""
+
+    protected_bytes: bytes
+    protected: Mapping[int | str, cbor.Value]
+    unprotected: Mapping[int | str, cbor.Value]
+    payload: bytes
+    signature: bytes = field(repr=False)
+
+    @property
+    def algorithm(self) -> cbor.Value:
+        """The algorithm that the header names."""
+        return self.protected.get(ALGORITHM, self.unprotected.get(ALGORITHM))
+
+    @property
+    def key_id(self) -> bytes | None:
+        """The key id that the header names, if it is a byte string."""
+        value = self.protected.get(KEY_ID, self.unprotected.get(KEY_ID))
+        return value if isinstance(value, bytes) else None
+
+    def verify(self, key: VerifyingKey, *, external: bytes = b"") -> None:
+        """Return when the signature is the key's.
+
+        Raises AlgorithmRefused where the header names another algorithm than the key's own, and
+        SignatureRefused where the signature does not verify.
+        """
+        check_cose_algorithm(self.algorithm, key.kind)
+        der = der_from_raw(self.signature, key.curve)
+        key.verify(_to_be_signed(self.protected_bytes, external, self.payload), der)
+
+
+def sign1(
+    payload: bytes, key: SigningKey, *, header: Mapping[int | str, cbor.Value] | None = None
+) -> bytes:
+    """Sign `payload` and give the tagged COSE_Sign1; `header` is protected, the algorithm added."""
+    protected = cbor.encode({ALGORITHM: COSE_ALGORITHM[key.kind], **(header or {})})
+    der = key.sign(_to_be_signed(protected, b"", payload))
+    signature = raw_from_der(der, key.public.curve)
+    return cbor.encode(cbor.Tagged(TAG_SIGN1, [protected, {}, payload, signature]))
+
+
+def parse_sign1(data: bytes, *, lenient: bool = False) -> Sign1:
+    """Parse without verifying; EncodingRefused for anything but the strict form.
+
+    lenient: also take what RFC 9052 allows and our formats do not: no tag, and unprotected headers.
+    """
+    value = cbor.decode(data)
+    if isinstance(value, cbor.Tagged) and value.tag == TAG_SIGN1:
+        value = value.value
+    elif isinstance(value, cbor.Tagged) or not lenient:
+        message = "not tagged as COSE_Sign1 (18)"
+        raise EncodingRefused(message)
+    if not isinstance(value, list) or len(value) != _PARTS:
+        message = "COSE_Sign1 is an array of four"
+        raise EncodingRefused(message)
+    protected_bytes, unprotected, payload, signature = value
+    if (
+        not isinstance(protected_bytes, bytes)
+        or not isinstance(unprotected, dict)
+        or not isinstance(payload, bytes)
+        or not isinstance(signature, bytes)
+    ):
+        message = "COSE_Sign1 parts are bytes, map, bytes, bytes"
+        raise EncodingRefused(message)
+    protected = _protected_header(protected_bytes)
+    _check_headers(protected, unprotected, lenient=lenient)
+    if len(signature) != RAW_BYTES and not lenient:
+        message = f"signature of {len(signature)} bytes, not {RAW_BYTES}"
+        raise EncodingRefused(message)
+    return Sign1(protected_bytes, protected, unprotected, payload, signature)
+
+
+def key_to_cose(key: VerifyingKey) -> dict[int | str, cbor.Value]:
+    """Give the public COSE_Key (RFC 9052 section 7; EC2, RFC 9053 section 7.1.1)."""
+    return {_KTY: _EC2, _CRV: COSE_CURVE[key.kind], _X: key.x, _Y: key.y}
+
+
+def key_from_cose(value: cbor.Value) -> VerifyingKey:
+    """Take a public COSE_Key of a kind we have; KeyRefused for any other or a private one."""
+    if not isinstance(value, dict) or value.get(_KTY) != _EC2:
+        message = "not a COSE_Key of type EC2"
+        raise KeyRefused(message)
+    if _D in value:
+        message = "a COSE_Key with its private number"
+        raise KeyRefused(message)
+    kinds = {number: kind for kind, number in COSE_CURVE.items()}
+    curve, x, y = value.get(_CRV), value.get(_X), value.get(_Y)
+    if not isinstance(curve, int) or curve not in kinds:
+        message = f"a COSE_Key on a curve that we do not have: {curve!r:.40}"
+        raise KeyRefused(message)
+    if not isinstance(x, bytes) or not isinstance(y, bytes):
+        message = "a COSE_Key needs both coordinates as byte strings"
+        raise KeyRefused(message)
+    _check_key_algorithm(value.get(3), kinds[curve])
+    return public_key(kinds[curve], x, y)
+
+
+def _check_key_algorithm(named: cbor.Value, kind: KeyKind) -> None:
+    if named is not None:
+        check_cose_algorithm(named, kind)
+
+
+def _protected_header(data: bytes) -> dict[int | str, cbor.Value]:
+    """Read the protected header; zero length stands for the empty map (RFC 9052 section 3)."""
+    header = cbor.decode(data) if data else {}
+    if not isinstance(header, dict):
+        message = "COSE protected header is not a map"
+        raise EncodingRefused(message)
+    return header
+
+
+def _check_headers(
+    protected: Mapping[int | str, cbor.Value],
+    unprotected: Mapping[int | str, cbor.Value],
+    *,
+    lenient: bool,
+) -> None:
+    if protected.keys() & unprotected.keys():
+        message = "a COSE header stands in both maps"
+        raise EncodingRefused(message)
+    if CRITICAL in unprotected:
+        message = "COSE crit outside the protected header"
+        raise EncodingRefused(message)
+    if CRITICAL in protected:
+        named = protected[CRITICAL]
+        known = isinstance(named, list) and named and all(
+            isinstance(n, int) and n in _UNDERSTOOD and n in protected for n in named
+        )
+        if not known:
+            message = "COSE crit names a header that is not understood"
+            raise EncodingRefused(message)
+    if not lenient and (unprotected or ALGORITHM not in protected):
+        message = "the algorithm must be protected and nothing unprotected"
+        raise EncodingRefused(message)
+
+
+def _to_be_signed(protected: bytes, external: bytes, payload: bytes) -> bytes:
+    """Give the Sig_structure (RFC 9052 section 4.4); an empty header map counts as zero bytes."""
+    if protected == b"\xa0":
+        protected = b""
+    return cbor.encode([_CONTEXT, protected, external, payload])

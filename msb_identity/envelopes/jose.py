@@ -1,0 +1,250 @@
+"""JWS, JWK and key sets, parsed strictly by us (RFC 7515, RFC 7517, GM/T 0125-2022).
+
+The key decides the algorithm; the header must name the same. Signatures are raw r‖s. PyJWT writes
+the compact form through algorithm objects that call our keys, in an instance of its own, so that
+nothing is registered for the rest of the process.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+
+import jwt
+from jwt.algorithms import Algorithm
+
+from msb_identity.envelopes.algorithms import JOSE_ALGORITHM, JOSE_CURVE, check_jose_algorithm
+from msb_identity.errors import AlgorithmRefused, EncodingRefused, KeyRefused
+from msb_identity.foundation import strict_json
+from msb_identity.pki.keys import KeyKind, SigningKey, VerifyingKey, private_key, public_key
+from msb_identity.pki.signatures import der_from_raw, raw_from_der
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+MAX_JWS_CHARS = 1_000_000
+MAX_KEYS = 1_000
+_PARTS = 3
+_ALPHABET = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
+_UNREADABLE = "not base64url in its one form"
+_NOT_BY_PYJWT = "keys and verification do not go through PyJWT here"
+
+
+def encode_base64url(data: bytes) -> str:
+    """Write base64url without padding (RFC 7515 section 2)."""
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def decode_base64url(text: str) -> bytes:
+    """Read base64url without padding, refusing a second spelling of the same bytes."""
+    if not _ALPHABET.fullmatch(text):
+        raise EncodingRefused(_UNREADABLE)
+    try:
+        data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except binascii.Error as error:
+        raise EncodingRefused(_UNREADABLE) from error
+    if encode_base64url(data) != text:  # spare bits that are not zero
+        raise EncodingRefused(_UNREADABLE)
+    return data
+
+
+@dataclass(frozen=True, slots=True)
+class Jws:
+    """A parsed, not yet verified JWS."""
+
+    header: Mapping[str, Any]
+    payload: bytes
+    signing_input: bytes
+    signature: bytes = field(repr=False)
+
+    @property
+    def key_id(self) -> str | None:
+        """The key id that the header names, if it is text."""
+        value = self.header.get("kid")
+        return value if isinstance(value, str) else None
+
+    @property
+    def type(self) -> str | None:
+        """The media type in `typ`, lower case, without "application/" (RFC 7515 section 4.1.9)."""
+        value = self.header.get("typ")
+        return value.lower().removeprefix("application/") if isinstance(value, str) else None
+
+    def verify(self, key: VerifyingKey) -> None:
+        """Return when the signature is the key's.
+
+        Raises AlgorithmRefused where the header names another algorithm than the key's own, and
+        SignatureRefused where the signature does not verify.
+        """
+        check_jose_algorithm(self.header.get("alg"), key.kind)
+        key.verify(self.signing_input, der_from_raw(self.signature, key.curve))
+
+
+def sign_jws(payload: bytes, key: SigningKey, *, type_: str) -> str:
+    """Sign `payload` and give the compact JWS; the header names algorithm, key id and type."""
+    headers = {"typ": type_, "kid": key.public.key_id_text}
+    algorithm = JOSE_ALGORITHM[key.kind]
+    # PyJWT types only its own kinds of key; _KeyAlgorithm hands ours through untouched.
+    return _WRITER.encode(payload, cast("Any", key), algorithm, headers, sort_headers=True)
+
+
+def parse_jws(text: str) -> Jws:
+    """Parse a compact JWS without verifying it; EncodingRefused for anything but the strict form."""
+    if len(text) > MAX_JWS_CHARS:
+        message = f"a JWS of more than {MAX_JWS_CHARS} characters"
+        raise EncodingRefused(message)
+    parts = text.split(".")
+    if len(parts) != _PARTS or not all(parts):
+        message = "a JWS is three parts with points between"
+        raise EncodingRefused(message)
+    header = strict_json.load_object(decode_base64url(parts[0]))
+    for name in ("crit", "b64", "jku", "x5u"):
+        # We define no extension, and nothing is fetched because a message says so.
+        if name in header:
+            message = f"a JWS header with {name}"
+            raise EncodingRefused(message)
+    payload, signature = decode_base64url(parts[1]), decode_base64url(parts[2])
+    return Jws(header, payload, f"{parts[0]}.{parts[1]}".encode(), signature)
+
+
+def public_jwk(key: VerifyingKey) -> dict[str, str]:
+    """Give the public JWK with its key id and algorithm."""
+    return {
+        "kty": "EC",
+        "crv": JOSE_CURVE[key.kind],
+        "x": encode_base64url(key.x),
+        "y": encode_base64url(key.y),
+        "kid": key.key_id_text,
+        "alg": JOSE_ALGORITHM[key.kind],
+        "use": "sig",
+    }
+
+
+def private_jwk(key: SigningKey) -> dict[str, str]:
+    """Give the JWK with its private number, for a key file of mode 0600 and nowhere else."""
+    return {**public_jwk(key.public), "d": encode_base64url(key.private_bytes())}
+
+
+def verifying_key_from_jwk(jwk: Mapping[str, Any]) -> VerifyingKey:
+    """Take a public JWK; KeyRefused for another kind, a private number, or a wrong `alg` or `use`."""
+    if "d" in jwk:
+        message = "a JWK with its private number where a public one belongs"
+        raise KeyRefused(message)
+    return public_key(*_parts(jwk))
+
+
+def signing_key_from_jwk(jwk: Mapping[str, Any]) -> SigningKey:
+    """Take a private JWK; KeyRefused unless its halves belong together."""
+    kind, x, y = _parts(jwk)
+    return private_key(kind, _number(jwk, "d"), x, y)
+
+
+class KeySet:
+    """Public keys of one issuer, by key id (RFC 7517 section 5).
+
+    Keys of kinds that we do not have are not dropped silently: `unsupported` names them.
+    """
+
+    def __init__(self, keys: Iterable[VerifyingKey]) -> None:
+        """Name each key by our key id."""
+        self._keys = {key.key_id_text: key for key in keys}
+        self.unsupported: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: bytes | str) -> KeySet:
+        """Read a JWK set; EncodingRefused or KeyRefused where it is ambiguous or malformed."""
+        listed = strict_json.load_object(data).get("keys")
+        if not isinstance(listed, list) or len(listed) > MAX_KEYS:
+            message = f"a key set is an object with at most {MAX_KEYS} keys"
+            raise EncodingRefused(message)
+        result, unsupported = cls(()), []
+        for jwk in listed:
+            if not isinstance(jwk, dict):
+                message = "a key set holds objects"
+                raise EncodingRefused(message)
+            name = jwk.get("kid")
+            if not isinstance(name, str) or name in result._keys:
+                message = "every key of a set needs a kid of its own"
+                raise KeyRefused(message)
+            if (jwk.get("kty"), jwk.get("crv")) in [("EC", curve) for curve in JOSE_CURVE.values()]:
+                result._keys[name] = verifying_key_from_jwk(jwk)
+            else:
+                unsupported.append(name)
+        result.unsupported = tuple(unsupported)
+        return result
+
+    def get(self, key_id: str | None) -> VerifyingKey | None:
+        """Give the key of that id, if the set has it."""
+        return None if key_id is None else self._keys.get(key_id)
+
+    def as_json(self) -> bytes:
+        """Write the set as a JWK set."""
+        keys = [{**public_jwk(key), "kid": name} for name, key in self._keys.items()]
+        return strict_json.dump({"keys": keys})
+
+
+def _parts(jwk: Mapping[str, Any]) -> tuple[KeyKind, bytes, bytes]:
+    kinds = {curve: kind for kind, curve in JOSE_CURVE.items()}
+    curve = jwk.get("crv")
+    if jwk.get("kty") != "EC" or not isinstance(curve, str) or curve not in kinds:
+        message = f"a JWK of a kind that we do not have: {jwk.get('kty')!r:.40} {curve!r:.40}"
+        raise KeyRefused(message)
+    kind = kinds[curve]
+    if jwk.get("use", "sig") != "sig":
+        message = "a JWK that is not for signatures"
+        raise KeyRefused(message)
+    if "alg" in jwk:
+        try:
+            check_jose_algorithm(jwk["alg"], kind)
+        except AlgorithmRefused as error:
+            raise KeyRefused(str(error)) from error
+    return kind, _number(jwk, "x"), _number(jwk, "y")
+
+
+def _number(jwk: Mapping[str, Any], name: str) -> bytes:
+    value = jwk.get(name)
+    if not isinstance(value, str):
+        message = f"a JWK without {name}"
+        raise KeyRefused(message)
+    try:
+        return decode_base64url(value)
+    except EncodingRefused as error:
+        raise KeyRefused(str(error)) from error
+
+
+class _KeyAlgorithm(Algorithm):
+    """Lets PyJWT sign with our keys; it never verifies or parses keys for us."""
+
+    def prepare_key(self, key: Any) -> Any:  # noqa: ANN401 - PyJWT's own type
+        """Take our key as it is."""
+        return key
+
+    def sign(self, msg: bytes, key: Any) -> bytes:  # noqa: ANN401 - PyJWT's own type
+        """Sign and give raw r‖s."""
+        return raw_from_der(key.sign(msg), key.public.curve)
+
+    def verify(self, msg: bytes, key: Any, sig: bytes) -> NoReturn:  # noqa: ANN401, ARG002
+        """Refuse: `Jws.verify` is the one way to verify."""
+        raise AlgorithmRefused(_NOT_BY_PYJWT)
+
+    @staticmethod
+    def to_jwk(key_obj: Any, as_dict: bool = False) -> NoReturn:  # noqa: ANN401, ARG004, FBT001, FBT002
+        """Refuse: `public_jwk` and `private_jwk` write keys."""
+        raise AlgorithmRefused(_NOT_BY_PYJWT)
+
+    @staticmethod
+    def from_jwk(jwk: str | dict[str, Any]) -> NoReturn:  # noqa: ARG004
+        """Refuse: `verifying_key_from_jwk` and `signing_key_from_jwk` read keys."""
+        raise AlgorithmRefused(_NOT_BY_PYJWT)
+
+
+def _make_writer() -> jwt.PyJWS:
+    writer = jwt.PyJWS(algorithms=[])
+    for name in JOSE_ALGORITHM.values():
+        writer.register_algorithm(name, _KeyAlgorithm())
+    return writer
+
+
+_WRITER = _make_writer()

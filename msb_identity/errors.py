@@ -1,0 +1,91 @@
+"""Every exception of the three packages hangs from MsbError.
+
+MsbError
+├── Refused                a verification said no; carries the Report
+├── KeyRefused             a key, or its encoding, that we do not accept
+├── SignatureRefused       a signature that does not verify, or is not strictly encoded
+├── AlgorithmRefused       an algorithm that is unknown, or not the key's own
+├── EncodingRefused        bytes that are not strictly what their format says
+├── NoBackend              nothing on this machine can do SM2
+├── ProtectionError        a sealed field does not open: wrong place, wrong key, changed bytes
+├── StoreError             the store cannot be opened, or is of another make
+├── IdentifierRefused      an identity number, credit code or telephone number that cannot be right
+├── AccountRefused         an account that cannot be made or found as asked
+└── SignInRefused          a sign-in step that did not succeed; `code` says which, `retry_after` when
+
+Bad documents do not raise: `check_…` functions answer with a Report. Messages never contain codes,
+tokens, keys or identity numbers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from msb_identity.foundation.report import Report
+
+
+class MsbError(Exception):
+    """The root of all errors that these packages raise on purpose."""
+
+
+class Refused(MsbError):
+    """A verification refused its input; `report` says at which step and why."""
+
+    def __init__(self, report: Report) -> None:
+        """Keep the report and make its first failure the message."""
+        step = report.decisive_step
+        super().__init__(f"{report.verdict}: {step.id}: {step.en}" if step else str(report.verdict))
+        self.report = report
+
+
+class KeyRefused(MsbError):
+    """A key that is malformed, off its curve, too short, or of a kind we do not have."""
+
+
+class SignatureRefused(MsbError):
+    """A signature that does not verify under this key, or is not encoded strictly."""
+
+
+class AlgorithmRefused(MsbError):
+    """A named algorithm that is unknown, or differs from the one the key demands."""
+
+
+class EncodingRefused(MsbError):
+    """Bytes or text that break the strict encoding their format demands."""
+
+
+class NoBackend(MsbError):
+    """No libcrypto on this machine passed the known answers for SM2."""
+
+
+class ProtectionError(MsbError):
+    """A protected field that does not open where it stands."""
+
+
+class StoreError(MsbError):
+    """A store that cannot be opened or used."""
+
+
+class IdentifierRefused(MsbError):
+    """An identifier that cannot be right; `code` says which rule it breaks."""
+
+    def __init__(self, code: str, zh: str, en: str) -> None:
+        """Keep the stable code and both sentences; the identifier itself is never part of them."""
+        super().__init__(en)
+        self.code, self.zh, self.en = code, zh, en
+
+
+class AccountRefused(MsbError):
+    """An account operation that cannot be done as asked."""
+
+
+class SignInRefused(MsbError):
+    """A sign-in step that failed, on purpose without saying whether the subject exists."""
+
+    def __init__(self, code: str, zh: str, en: str, *, retry_after: timedelta | None = None) -> None:
+        """Keep the stable code, both sentences and how long to wait."""
+        super().__init__(en)
+        self.code, self.zh, self.en, self.retry_after = code, zh, en, retry_after

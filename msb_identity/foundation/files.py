@@ -1,0 +1,73 @@
+"""Files that must be whole, and files that must be private."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from msb_identity.errors import StoreError
+
+PRIVATE_MODE = 0o600
+PRIVATE_FOLDER_MODE = 0o700
+PUBLIC_MODE = 0o644
+MAX_KEY_FILE_BYTES = 65_536
+
+
+def write_whole(path: Path, content: bytes, *, mode: int = PUBLIC_MODE) -> None:
+    """Put `content` at `path` so that a reader sees the old file or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_private_once(path: Path, content: bytes) -> None:
+    """Make a private file (mode 0600) that must not exist yet; FileExistsError where it does."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER_MODE)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    write_whole(temporary, content, mode=PRIVATE_MODE)
+    try:
+        # A hard link fails where the name is taken, so two processes cannot both make a key.
+        os.link(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_private(path: Path) -> bytes:
+    """Read a private file, refusing one that others on this machine could read or replace."""
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            content = file.read(MAX_KEY_FILE_BYTES + 1)
+    except OSError as error:
+        message = f"cannot read {path.name}: {error.strerror}"
+        raise StoreError(message) from error
+    if mode & 0o077:
+        message = f"{path.name} is open to others (mode {mode & 0o777:04o}); it must be 0600"
+        raise StoreError(message)
+    if len(content) > MAX_KEY_FILE_BYTES:
+        message = f"{path.name} is larger than any key file"
+        raise StoreError(message)
+    return content
+
+
+def secret_file(path: Path, *, size: int = 32) -> bytes:
+    """Read `size` secret bytes kept at `path`, making them from the system's randomness at first."""
+    if not path.exists():
+        try:
+            write_private_once(path, secrets.token_bytes(size))
+        except FileExistsError:
+            pass  # another process made it first: read that one
+    content = read_private(path)
+    if len(content) != size:
+        message = f"{path.name} does not hold {size} bytes"
+        raise StoreError(message)
+    return content

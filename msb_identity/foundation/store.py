@@ -1,0 +1,100 @@
+"""The store: SQLAlchemy Core over one engine from a URL; SQLite in a file by default.
+
+Each package declares its tables on a MetaData of its own and passes it to `Store.open`. A write
+transaction takes SQLite's write lock at its start (BEGIN IMMEDIATE), so that what it read is still
+true when it writes, between processes too. Commits are on disk when they return (WAL,
+synchronous=FULL): a revocation that was acknowledged survives a power cut.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from msb_identity.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection, Engine, MetaData
+
+BUSY_TIMEOUT_MS = 20_000
+_WRITE = "msb_write"
+
+
+class Store:
+    """One database; hand the same object to everything that belongs together."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Use `open` instead."""
+        self._engine = engine
+
+    @classmethod
+    def open(cls, url: str, *tables: MetaData) -> Store:
+        """Open the database at `url` and make the tables that it lacks.
+
+        url: an SQLAlchemy URL, as sqlite:////var/lib/msb/store.sqlite. StoreError where it cannot
+        be opened; its message never shows a password.
+        """
+        try:
+            parsed = make_url(url)
+            if parsed.get_backend_name() != "sqlite":
+                message = f"no store of kind {parsed.get_backend_name()} yet; use sqlite:///FILE"
+                raise StoreError(message)
+            if parsed.database and parsed.database != ":memory:":
+                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            engine = create_engine(parsed, hide_parameters=True)
+            _prepare_sqlite(engine)
+            store = cls(engine)
+            with store.write() as connection:
+                for metadata in tables:
+                    metadata.create_all(connection)
+        except (ArgumentError, SQLAlchemyError, OSError) as error:
+            message = f"the store cannot be opened: {type(error).__name__}"
+            raise StoreError(message) from error
+        return store
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection whose reads see one state; nothing is kept of what it writes."""
+        with self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Give a connection in one write transaction: committed at the end, undone by any error."""
+        with self._engine.connect() as connection:
+            marked = connection.execution_options(**{_WRITE: True})
+            with marked.begin():
+                yield marked
+
+    def close(self) -> None:
+        """Close pooled connections."""
+        self._engine.dispose()
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    """Set up each connection, and let us, not the driver, begin transactions."""
+
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        write = connection.get_execution_options().get(_WRITE, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
