@@ -85,7 +85,9 @@ class AccountRefused(MsbError):
 class SignInRefused(MsbError):
     """A sign-in step that failed, on purpose without saying whether the subject exists."""
 
-    def __init__(self, code: str, zh: str, en: str, *, retry_after: timedelta | None = None) -> None:
+    def __init__(
+        self, code: str, zh: str, en: str, *, retry_after: timedelta | None = None
+    ) -> None:
         """Keep the stable code, both sentences and how long to wait."""
         super().__init__(en)
         self.code, self.zh, self.en, self.retry_after = code, zh, en, retry_after

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msb_identity.errors import AlgorithmRefused
+from msb_identity.errors import AlgorithmRefused, KeyRefused
 from msb_identity.pki.keys import KeyKind
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ _COSE_NAMES = {
     -65535: "RS1",
     5: "HMAC 256/256",
 }
+_COSE_CURVE_NAMES = {2: "P-384", 3: "P-521", 4: "X25519", 6: "Ed25519", 8: "secp256k1"}
 
 
 def check_jose_algorithm(named: object, kind: KeyKind) -> None:
@@ -52,6 +53,16 @@ def check_cose_algorithm(named: object, kind: KeyKind) -> None:
     if named != COSE_ALGORITHM[kind] or isinstance(named, bool):
         message = f"algorithm {_cose_name(named)}, but the key is for {JOSE_ALGORITHM[kind]}"
         raise AlgorithmRefused(message)
+
+
+def cose_curve_kind(named: object) -> KeyKind:
+    """Give the kind of key on that COSE curve; KeyRefused, by name, for a curve we do not have."""
+    for kind, number in COSE_CURVE.items():
+        if named == number and not isinstance(named, bool):  # true equals 1, which is P-256
+            return kind
+    known = _COSE_CURVE_NAMES.get(named) if isinstance(named, int) else None
+    message = f"a COSE_Key on a curve that we do not have: {known or repr(named)[:40]}"
+    raise KeyRefused(message)
 
 
 def _cose_name(named: object) -> str:

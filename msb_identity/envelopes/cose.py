@@ -11,8 +11,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from msb_identity.envelopes import cbor
-from msb_identity.envelopes.algorithms import COSE_ALGORITHM, COSE_CURVE, check_cose_algorithm
-from msb_identity.errors import EncodingRefused, KeyRefused
+from msb_identity.envelopes.algorithms import (
+    COSE_ALGORITHM,
+    COSE_CURVE,
+    check_cose_algorithm,
+    cose_curve_kind,
+)
+from msb_identity.errors import AlgorithmRefused, EncodingRefused, KeyRefused
 from msb_identity.pki.keys import KeyKind, VerifyingKey, public_key
 from msb_identity.pki.signatures import RAW_BYTES, der_from_raw, raw_from_der
 
@@ -25,7 +30,8 @@ TAG_SIGN1 = 18
 ALGORITHM, CRITICAL, KEY_ID, TYPE = 1, 2, 4, 16  # header labels; 16 is RFC 9596
 _PARTS = 4
 _CONTEXT = "Signature1"
-_EC2, _KTY, _CRV, _X, _Y, _D = 2, 1, -1, -2, -3, -4
+_EC2, _KTY, _ALG, _KEY_OPS, _CRV, _X, _Y, _D = 2, 1, 3, 4, -1, -2, -3, -4
+_VERIFY = 2  # key_ops: "the key is used for verification of signatures"
 # Header parameters a verifier here understands; a `crit` naming any other is refused.
 _UNDERSTOOD = frozenset({ALGORITHM, KEY_ID, TYPE})
 
@@ -66,7 +72,7 @@ def sign1(
     payload: bytes, key: SigningKey, *, header: Mapping[int | str, cbor.Value] | None = None
 ) -> bytes:
     """Sign `payload` and give the tagged COSE_Sign1; `header` is protected, the algorithm added."""
-    protected = cbor.encode({ALGORITHM: COSE_ALGORITHM[key.kind], **(header or {})})
+    protected = cbor.encode({**(header or {}), ALGORITHM: COSE_ALGORITHM[key.kind]})
     der = key.sign(_to_be_signed(protected, b"", payload))
     signature = raw_from_der(der, key.public.curve)
     return cbor.encode(cbor.Tagged(TAG_SIGN1, [protected, {}, payload, signature]))
@@ -116,21 +122,24 @@ def key_from_cose(value: cbor.Value) -> VerifyingKey:
     if _D in value:
         message = "a COSE_Key with its private number"
         raise KeyRefused(message)
-    kinds = {number: kind for kind, number in COSE_CURVE.items()}
-    curve, x, y = value.get(_CRV), value.get(_X), value.get(_Y)
-    if not isinstance(curve, int) or curve not in kinds:
-        message = f"a COSE_Key on a curve that we do not have: {curve!r:.40}"
-        raise KeyRefused(message)
+    kind, x, y = cose_curve_kind(value.get(_CRV)), value.get(_X), value.get(_Y)
     if not isinstance(x, bytes) or not isinstance(y, bytes):
         message = "a COSE_Key needs both coordinates as byte strings"
         raise KeyRefused(message)
-    _check_key_algorithm(value.get(3), kinds[curve])
-    return public_key(kinds[curve], x, y)
+    _check_key_use(value, kind)
+    return public_key(kind, x, y)
 
 
-def _check_key_algorithm(named: cbor.Value, kind: KeyKind) -> None:
-    if named is not None:
-        check_cose_algorithm(named, kind)
+def _check_key_use(value: Mapping[int | str, cbor.Value], kind: KeyKind) -> None:
+    operations = value.get(_KEY_OPS, [_VERIFY])
+    if not isinstance(operations, list) or _VERIFY not in operations:
+        message = "a COSE_Key that is not for verifying"
+        raise KeyRefused(message)
+    if _ALG in value:
+        try:
+            check_cose_algorithm(value[_ALG], kind)
+        except AlgorithmRefused as error:
+            raise KeyRefused(str(error)) from error
 
 
 def _protected_header(data: bytes) -> dict[int | str, cbor.Value]:
@@ -156,8 +165,15 @@ def _check_headers(
         raise EncodingRefused(message)
     if CRITICAL in protected:
         named = protected[CRITICAL]
-        known = isinstance(named, list) and named and all(
-            isinstance(n, int) and n in _UNDERSTOOD and n in protected for n in named
+        known = (
+            isinstance(named, list)
+            and named
+            and all(
+                type(n) is int
+                and n in _UNDERSTOOD
+                and n in protected  # true equals 1, but is no label
+                for n in named
+            )
         )
         if not known:
             message = "COSE crit names a header that is not understood"

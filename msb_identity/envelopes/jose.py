@@ -128,16 +128,16 @@ def private_jwk(key: SigningKey) -> dict[str, str]:
 
 
 def verifying_key_from_jwk(jwk: Mapping[str, Any]) -> VerifyingKey:
-    """Take a public JWK; KeyRefused for another kind, a private number, or a wrong `alg` or `use`."""
+    """Take a public JWK; KeyRefused for another kind or purpose, or with its private number."""
     if "d" in jwk:
         message = "a JWK with its private number where a public one belongs"
         raise KeyRefused(message)
-    return public_key(*_parts(jwk))
+    return public_key(*_parts(jwk, "verify"))
 
 
 def signing_key_from_jwk(jwk: Mapping[str, Any]) -> SigningKey:
     """Take a private JWK; KeyRefused unless its halves belong together."""
-    kind, x, y = _parts(jwk)
+    kind, x, y = _parts(jwk, "sign")
     return private_key(kind, _number(jwk, "d"), x, y)
 
 
@@ -148,8 +148,12 @@ class KeySet:
     """
 
     def __init__(self, keys: Iterable[VerifyingKey]) -> None:
-        """Name each key by our key id."""
-        self._keys = {key.key_id_text: key for key in keys}
+        """Name each key by our key id; KeyRefused for two keys of one name."""
+        self._keys: dict[str, VerifyingKey] = {}
+        for key in keys:
+            if self._keys.setdefault(key.key_id_text, key) != key:
+                message = f"two keys are named {key.key_id_text}"
+                raise KeyRefused(message)
         self.unsupported: tuple[str, ...] = ()
 
     @classmethod
@@ -165,7 +169,7 @@ class KeySet:
                 message = "a key set holds objects"
                 raise EncodingRefused(message)
             name = jwk.get("kid")
-            if not isinstance(name, str) or name in result._keys:
+            if not isinstance(name, str) or name in result._keys or name in unsupported:
                 message = "every key of a set needs a kid of its own"
                 raise KeyRefused(message)
             if (jwk.get("kty"), jwk.get("crv")) in [("EC", curve) for curve in JOSE_CURVE.values()]:
@@ -185,14 +189,19 @@ class KeySet:
         return strict_json.dump({"keys": keys})
 
 
-def _parts(jwk: Mapping[str, Any]) -> tuple[KeyKind, bytes, bytes]:
+def _parts(jwk: Mapping[str, Any], operation: str) -> tuple[KeyKind, bytes, bytes]:
     kinds = {curve: kind for kind, curve in JOSE_CURVE.items()}
     curve = jwk.get("crv")
     if jwk.get("kty") != "EC" or not isinstance(curve, str) or curve not in kinds:
         message = f"a JWK of a kind that we do not have: {jwk.get('kty')!r:.40} {curve!r:.40}"
         raise KeyRefused(message)
     kind = kinds[curve]
-    if jwk.get("use", "sig") != "sig":
+    operations = jwk.get("key_ops", [operation])
+    if (
+        jwk.get("use", "sig") != "sig"
+        or not isinstance(operations, list)
+        or (operation not in operations)
+    ):
         message = "a JWK that is not for signatures"
         raise KeyRefused(message)
     if "alg" in jwk:

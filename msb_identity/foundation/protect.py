@@ -119,7 +119,9 @@ class Protector:
     def derived_key(self, domain: str) -> bytes:
         """Give the 32-byte key of one domain, for keyed uses other than an index too."""
         if domain not in self._domains:
-            derivation = HKDF(SHA256(), KEY_BYTES, salt=None, info=b"MSB-index-1 " + domain.encode())
+            derivation = HKDF(
+                SHA256(), KEY_BYTES, salt=None, info=b"MSB-index-1 " + domain.encode()
+            )
             self._domains[domain] = derivation.derive(self._index_key)
         return self._domains[domain]
 
@@ -146,7 +148,9 @@ class Protector:
 
     def _wrap(self, number: int, key: bytes) -> bytes:
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        return nonce + self._wrapper.encrypt(nonce, key, b"MSB-data-key-1" + number.to_bytes(4, "big"))
+        return nonce + self._wrapper.encrypt(
+            nonce, key, b"MSB-data-key-1" + number.to_bytes(4, "big")
+        )
 
     def _unwrap(self, number: int, wrapped: bytes) -> bytes:
         nonce, sealed = wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:]
@@ -176,4 +180,8 @@ def mask_number(number: str) -> str:
 
 def mask_phone(phone: str) -> str:
     """Mask a mobile number: 138****8000."""
-    return phone[:3] + "*" * max(len(phone) - 7, 0) + phone[-4:] if len(phone) > 7 else "*" * len(phone)  # noqa: PLR2004
+    return (
+        phone[:3] + "*" * max(len(phone) - 7, 0) + phone[-4:]
+        if len(phone) > 7
+        else "*" * len(phone)
+    )  # noqa: PLR2004

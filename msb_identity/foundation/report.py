@@ -46,7 +46,7 @@ VERDICT_SENTENCES = {
     Verdict.INVALID: ("核验不通过", "refused: something was proven wrong"),
     Verdict.INDETERMINATE: ("未通过核验", "not accepted: something could not be checked"),
 }
-_MARKS = {
+MARKS = {
     Outcome.OK: "✓",
     Outcome.FAILED: "✗",
     Outcome.WARNING: "!",
@@ -89,6 +89,12 @@ class Report:
     verdict: Verdict
     steps: tuple[Step, ...]
     disclosed: Mapping[str, Any] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def reservations(self) -> tuple[Step, ...]:
+        """The warnings: what whoever accepts this must know."""
+        return tuple(step for step in self.steps if step.outcome is Outcome.WARNING)
 
     @property
     def decisive_step(self) -> Step | None:
@@ -125,11 +131,12 @@ class Report:
         lines = [f"{self.verdict.upper()}  {zh} / {en}"]
         if (decisive := self.decisive_step) is not None:
             lines.append(f"  → {decisive.zh} / {decisive.en}")
-        lines += [f"  {name}: {value}" for name, value in self.disclosed.items()]
+        lines += [f"  ! {step.zh} / {step.en}" for step in self.reservations]
+        lines += [f"  {self.labels.get(n, n)}: {value}" for n, value in self.disclosed.items()]
         for step in self.steps:
             detail = f" [{step.detail}]" if step.detail else ""
             lines.append(
-                f"  {_MARKS[step.outcome]} {step.id:<15} {step.code:<18} {step.zh} / {step.en}{detail}"
+                f"  {MARKS[step.outcome]} {step.id:<15} {step.code:<18} {step.zh} / {step.en}{detail}"
             )
         return "\n".join(lines)
 
@@ -137,19 +144,24 @@ class Report:
         """Render as an HTML fragment; everything that came from outside is escaped."""
         zh, en = VERDICT_SENTENCES[self.verdict]
         rows = "".join(
-            f'<tr class="{step.outcome}"><td>{_MARKS[step.outcome]}</td><td>{escape(step.id)}</td>'
+            f'<tr class="{step.outcome}"><td>{MARKS[step.outcome]}</td><td>{escape(step.id)}</td>'
             f"<td>{escape(step.code)}</td><td>{escape(step.zh)}<br>{escape(step.en)}"
             + (f"<br><small>{escape(step.detail)}</small>" if step.detail else "")
             + "</td></tr>"
             for step in self.steps
         )
         shown = "".join(
-            f"<dt>{escape(str(name))}</dt><dd>{escape(str(value))}</dd>"
+            f"<dt>{escape(self.labels.get(name, name))}</dt><dd>{escape(str(value))}</dd>"
             for name, value in self.disclosed.items()
+        )
+        decisive = [self.decisive_step] if self.decisive_step else []
+        notes = "".join(
+            f"<p><strong>{escape(step.zh)}</strong> {escape(step.en)}</p>"
+            for step in (*decisive, *self.reservations)
         )
         return (
             f'<section class="report {self.verdict}"><h3>{zh} <small>{en}</small></h3>'
-            f"<dl>{shown}</dl><table>{rows}</table></section>"
+            f"{notes}<dl>{shown}</dl><table>{rows}</table></section>"
         )
 
 
@@ -167,6 +179,7 @@ class ReportBuilder:
         self._sentences = sentences
         self._steps: list[Step] = []
         self._disclosed: dict[str, Any] = {}
+        self._labels: dict[str, str] = {}
 
     def add(self, step_id: str, outcome: Outcome, code: str = "ok", detail: str = "") -> None:
         """Record one step."""
@@ -193,9 +206,11 @@ class ReportBuilder:
         """Record a step that does not apply here; never used for one that could not be done."""
         self.add(step_id, Outcome.SKIPPED, code, detail)
 
-    def disclose(self, name: str, value: object) -> None:
-        """Keep a value that the input proved and the reader may see."""
+    def disclose(self, name: str, value: object, *, label: str = "") -> None:
+        """Keep a value that the input proved and the reader may see; `label` is for display."""
         self._disclosed[name] = value
+        if label:
+            self._labels[name] = label
 
     def good_so_far(self) -> bool:
         """Whether no step has failed or stayed unknown yet."""
@@ -217,7 +232,7 @@ class ReportBuilder:
             self._steps.append(Step(step_id, Outcome.SKIPPED, NOT_REACHED, "", zh, en))
         order = {step_id: index for index, step_id in enumerate(self._required)}
         steps = sorted(self._steps, key=lambda step: order.get(step.id, -1))
-        return Report(self.kind, verdict, tuple(steps), self._disclosed)
+        return Report(self.kind, verdict, tuple(steps), self._disclosed, self._labels)
 
 
 def exit_code(reports: Sequence[Report]) -> int:

@@ -35,19 +35,26 @@ class Store:
         self._engine = engine
 
     @classmethod
-    def open(cls, url: str, *tables: MetaData) -> Store:
+    def open(cls, url: str, *tables: MetaData, existing: bool = False) -> Store:
         """Open the database at `url` and make the tables that it lacks.
 
         url: an SQLAlchemy URL, as sqlite:////var/lib/msb/store.sqlite. StoreError where it cannot
         be opened; its message never shows a password.
+        existing: refuse to make a new file, for those who would only look into a store of others.
         """
         try:
             parsed = make_url(url)
             if parsed.get_backend_name() != "sqlite":
                 message = f"no store of kind {parsed.get_backend_name()} yet; use sqlite:///FILE"
                 raise StoreError(message)
-            if parsed.database and parsed.database != ":memory:":
-                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            if not parsed.database or parsed.database == ":memory:":
+                message = "a store is a file: sqlite:///FILE"
+                raise StoreError(message)
+            file = Path(parsed.database)
+            if existing and not file.is_file():
+                message = f"there is no store {file.name}"
+                raise StoreError(message)
+            file.parent.mkdir(parents=True, exist_ok=True)
             engine = create_engine(parsed, hide_parameters=True)
             _prepare_sqlite(engine)
             store = cls(engine)

@@ -6,6 +6,7 @@ Refused: duplicate names, lone surrogates, NaN and infinities, depth over 32, mo
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from msb_identity.errors import EncodingRefused
@@ -66,6 +67,9 @@ def _check(value: object, depth: int) -> None:
         raise EncodingRefused(message)
     if isinstance(value, str):
         value.encode()  # UnicodeEncodeError, a ValueError, for lone surrogates
+    elif isinstance(value, float) and not math.isfinite(value):
+        message = "a JSON number that is too large"  # 1e999 would be read as infinity
+        raise EncodingRefused(message)
     elif isinstance(value, list):
         for item in value:
             _check(item, depth - 1)

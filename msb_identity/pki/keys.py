@@ -63,7 +63,9 @@ class VerifyingKey(ABC):
         """The RFC 7638 thumbprint, SHA-256, 32 bytes; SM2 keys by the members of GM/T 0125.4."""
         name = "sm2p256v1" if self.kind is KeyKind.SM2 else "P-256"
         x, y = (urlsafe_b64encode(value).rstrip(b"=").decode() for value in (self.x, self.y))
-        return hashlib.sha256(f'{{"crv":"{name}","kty":"EC","x":"{x}","y":"{y}"}}'.encode()).digest()
+        return hashlib.sha256(
+            f'{{"crv":"{name}","kty":"EC","x":"{x}","y":"{y}"}}'.encode()
+        ).digest()
 
     @property
     def key_id(self) -> bytes:

@@ -98,7 +98,9 @@ class LibCrypto:
             made = _pointer()
             self._check(context, "no SM2 here")
             self._check(self.c.EVP_PKEY_keygen_init(context) == 1, "key generation")
-            self._check(self.c.EVP_PKEY_generate(context, ctypes.byref(made)) == 1, "key generation")
+            self._check(
+                self.c.EVP_PKEY_generate(context, ctypes.byref(made)) == 1, "key generation"
+            )
         finally:
             self.c.EVP_PKEY_CTX_free(context)
         handle = KeyHandle(self, made.value)
@@ -106,7 +108,10 @@ class LibCrypto:
 
     def take(self, point: bytes, private: bytes | None = None) -> KeyHandle:
         """Take a public point 04‖x‖y, or a pair whose halves must belong together."""
-        kept = [ctypes.create_string_buffer(b"SM2", 4), ctypes.create_string_buffer(point, len(point))]
+        kept = [
+            ctypes.create_string_buffer(b"SM2", 4),
+            ctypes.create_string_buffer(point, len(point)),
+        ]
         parameters = [
             _Parameter(b"group", _UTF8, ctypes.addressof(kept[0]), 3, 0),
             _Parameter(b"pub", _OCTETS, ctypes.addressof(kept[1]), len(point), 0),

@@ -1,0 +1,159 @@
+"""What the commands of all packages share: arguments, input, output, errors, exit status.
+
+Exit status: 0 all valid, 1 something invalid, 3 nothing invalid but something indeterminate,
+2 called wrongly or a file that could not be had. Errors are one line on stderr in Chinese and
+English. Codes and tokens are read from a file or "-", and what looks like one is not repeated in an
+error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, TextIO
+
+from msb_identity.errors import MsbError
+from msb_identity.foundation.report import exit_code
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from _typeshed import SupportsWrite
+
+    from msb_identity.foundation.report import Report
+
+CALLED_WRONGLY = 2
+_LONGEST_SHOWN_NAME = 255  # NAME_MAX: nothing longer is a file's name
+_SECRET_LOOK = re.compile(r"\beyJ|\bMSB[0-9]:")
+
+
+class CommandError(MsbError):
+    """A command called wrongly, or a file it cannot have; carries both sentences."""
+
+    def __init__(self, zh: str, en: str) -> None:
+        """Keep both sentences."""
+        super().__init__(en)
+        self.zh, self.en = zh, en
+
+
+class CommandParser(argparse.ArgumentParser):
+    """An argument parser whose errors are one bilingual line that repeats no code or token."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and where help is; exit status 2."""
+        shown = _SECRET_LOOK.search(message) is None
+        reason = _one_line(message) if shown else "an argument is wrong here"
+        self.exit(CALLED_WRONGLY, f"{self.prog}: 参数错误 / {reason} (--help)\n")
+
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        """Print the help so that no terminal's encoding stops it."""
+        if file is None:
+            write_out(self.format_help().rstrip())
+        else:
+            super().print_help(file)
+
+
+def run(command: Callable[[], int]) -> int:
+    """Run a command to its exit status; what goes wrong on purpose becomes one line on stderr."""
+    try:
+        return command()
+    except CommandError as error:
+        complain(error.zh, error.en)
+    except MsbError as error:
+        complain("无法完成", str(error))
+    except OSError as error:
+        complain("读写失败", error.strerror or type(error).__name__)
+    except KeyboardInterrupt:
+        complain("已中断", "interrupted")
+    return CALLED_WRONGLY
+
+
+def complain(zh: str, en: str) -> None:
+    """Write one bilingual line to stderr."""
+    _write(sys.stderr, f"{_one_line(zh)} / {_one_line(en)}\n")
+
+
+def write_out(text: str) -> None:
+    """Write a line to stdout at once; a reader that has left (a closed pipe) is no error."""
+    _write(sys.stdout, text + "\n")
+
+
+def parse_time(text: str) -> datetime:
+    """Read the argument of --at: ISO 8601 with a zone, as 2026-01-31T08:00:00+08:00."""
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise ValueError
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        message = "TIME is ISO 8601 with a zone, as 2026-01-31T08:00:00+08:00"
+        raise argparse.ArgumentTypeError(message) from None
+
+
+def read_input(name: str, *, limit: int) -> bytes:
+    """Read a file, or stdin for "-", up to one byte more than `limit`.
+
+    That one byte lets the check itself refuse what is too long. Raises CommandError where the bytes
+    cannot be had at all.
+    """
+    try:
+        if name == "-":
+            return sys.stdin.buffer.read(limit + 1)
+        with Path(name).open("rb") as file:
+            return file.read(limit + 1)
+    except (OSError, ValueError, AttributeError) as error:  # NUL in the name; stdin closed
+        reason = error.strerror if isinstance(error, OSError) else None
+        shown = shown_name(name)
+        zh, en = f"无法读取 {shown}", f"cannot read {shown}: {reason or 'not readable'}"
+        raise CommandError(zh, en) from error
+
+
+def shown_name(name: str) -> str:
+    """Give a file's name for display, unless it looks as if the secret itself had been given."""
+    if len(name) > _LONGEST_SHOWN_NAME or _SECRET_LOOK.search(name):
+        return "FILE"
+    return _one_line(name)
+
+
+def print_reports(
+    reports: Sequence[tuple[str, Report]], *, as_json: bool, at: datetime | None = None
+) -> int:
+    """Print reports with the names of their files, and give the exit status.
+
+    at: the time that the caller asserted with --at; it is printed as such.
+    """
+    if as_json:
+        asserted = {} if at is None else {"at": at.isoformat()}
+        objects = [{**report.as_json(file=name), **asserted} for name, report in reports]
+        write_out(json.dumps(objects, ensure_ascii=False, indent=2))
+    else:
+        if at is not None:
+            write_out(f"按调用者给定的时间核验 / judged at the caller's own time: {at.isoformat()}")
+        for name, report in reports:
+            head = f"{shown_name(name)}: " if len(reports) > 1 else ""
+            write_out(head + report.as_text())
+    return exit_code([report for _, report in reports])
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    if stream is None:  # started without it
+        return
+    # Names may hold bytes that are no text, and a terminal may know no Chinese: show, do not fail.
+    encoding = stream.encoding or "utf-8"
+    try:
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        stream.flush()
+    except BrokenPipeError:
+        # Python flushes once more when it exits: let that go nowhere.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _one_line(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)

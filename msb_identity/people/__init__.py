@@ -1,0 +1,1 @@
+"""People: identifiers of persons and firms (`identifiers`), and their accounts (`accounts`)."""

@@ -1,0 +1,200 @@
+"""Accounts of natural persons: sealed fields, found by blind index.
+
+Name, identity number and mobile number are sealed, each in its own place; the database shows none
+of them. A person is found by the HMAC of the number. One identity number has one account, and one
+mobile number signs in one account: the database holds to that, between processes too.
+
+The real-name level (实名等级) is kept with how and when it was reached. It is a place on the scale
+of a province, from 1 (self-declared) to 4; which checks earn which level is the province's rule.
+How strongly a person signed in this time is another axis, and stands on the session.
+"""
+
+from __future__ import annotations
+
+import secrets
+from base64 import b32encode
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    insert,
+    select,
+)
+from sqlalchemy.exc import IntegrityError
+
+from msb_identity.errors import AccountRefused
+from msb_identity.foundation.clock import aware, from_seconds, seconds
+from msb_identity.foundation.protect import Place, mask_name, mask_number, mask_phone
+from msb_identity.people.identifiers import check_identity_number, check_mobile
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement, RowMapping
+
+    from msb_identity.foundation.protect import Protector
+    from msb_identity.foundation.store import Store
+
+IDENTITY_NUMBER_DOMAIN = "identity-number"
+"""The blind-index domain of identity numbers, of accounts and of licence holders alike."""
+MOBILE_DOMAIN = "mobile-number"
+LEVELS = range(1, 5)
+MAX_NAME_CHARS = 100
+MAX_METHOD_CHARS = 40
+_ID_BYTES = 16
+
+metadata = MetaData()
+people = Table(
+    "people",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("identity_number_index", LargeBinary(32), nullable=False, unique=True),
+    Column("mobile_index", LargeBinary(32), nullable=False, unique=True),
+    Column("name", LargeBinary, nullable=False),
+    Column("identity_number", LargeBinary, nullable=False),
+    Column("mobile", LargeBinary, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("level_method", String(MAX_METHOD_CHARS), nullable=False),
+    Column("level_time", BigInteger, nullable=False),
+)
+_SEALED = ("name", "identity_number", "mobile")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Person:
+    """A natural person's account, opened; its repr is masked."""
+
+    id: str
+    name: str
+    identity_number: str
+    mobile: str
+    level: int
+    level_method: str
+    level_time: datetime
+
+    def __repr__(self) -> str:
+        """Show the id, the level, and the rest masked."""
+        return (
+            f"<Person {self.id} {mask_name(self.name)} {mask_number(self.identity_number)}"
+            f" {mask_phone(self.mobile)} level {self.level}>"
+        )
+
+
+class Accounts:
+    """The accounts of one store."""
+
+    def __init__(self, store: Store, protector: Protector) -> None:
+        """Use the store that was opened with this module's `metadata`."""
+        self._store = store
+        self._protector = protector
+
+    def register(
+        self,
+        *,
+        name: str,
+        identity_number: str,
+        mobile: str,
+        level: int,
+        method: str,
+        now: datetime | None = None,
+    ) -> Person:
+        """Make the account of a person whose identity was proofed to `level` by `method`.
+
+        method: a short word for how, as "counter" or "face"; never personal data.
+        Raises IdentifierRefused for numbers that cannot be right, and AccountRefused for a name
+        that cannot be one and where the identity number or the mobile number has an account.
+        """
+        if level not in LEVELS or not 0 < len(method) <= MAX_METHOD_CHARS:
+            message = f"level is 1 … 4, method a text of at most {MAX_METHOD_CHARS} characters"
+            raise ValueError(message)
+        moment = aware(now)
+        values = {
+            "name": _check_name(name),
+            "identity_number": check_identity_number(identity_number, now=moment),
+            "mobile": check_mobile(mobile),
+        }
+        person_id = b32encode(secrets.token_bytes(_ID_BYTES)).decode().rstrip("=").lower()
+        proofing = {"level": level, "level_method": method, "level_time": seconds(moment)}
+        self._insert(person_id, values, proofing)
+        return Person(
+            id=person_id,
+            **values,
+            level=level,
+            level_method=method,
+            level_time=from_seconds(seconds(moment)),
+        )
+
+    def by_identity_number(self, identity_number: str) -> Person | None:
+        """Find a person by the identity number."""
+        return self._find(people.c.identity_number_index == self.holder_index(identity_number))
+
+    def by_mobile(self, mobile: str) -> Person | None:
+        """Find the person whom this mobile number signs in."""
+        return self._find(people.c.mobile_index == self.mobile_index(mobile))
+
+    def get(self, person_id: str) -> Person | None:
+        """Find a person by the account's id."""
+        return self._find(people.c.id == person_id)
+
+    def holder_index(self, identity_number: str) -> bytes:
+        """Give the blind index of an identity number: a person's licences are found by it too."""
+        return self._protector.index(IDENTITY_NUMBER_DOMAIN, check_identity_number(identity_number))
+
+    def mobile_index(self, mobile: str) -> bytes:
+        """Give the blind index of a mobile number."""
+        return self._protector.index(MOBILE_DOMAIN, check_mobile(mobile))
+
+    def _insert(self, person_id: str, values: dict[str, str], proofing: dict[str, Any]) -> None:
+        index = self._protector.index
+        sealed = {
+            column: self._protector.seal(value, Place("people", column, person_id))
+            for column, value in values.items()
+        }
+        row = {
+            "id": person_id,
+            "identity_number_index": index(IDENTITY_NUMBER_DOMAIN, values["identity_number"]),
+            "mobile_index": index(MOBILE_DOMAIN, values["mobile"]),
+            **sealed,
+            **proofing,
+        }
+        try:
+            with self._store.write() as connection:
+                connection.execute(insert(people).values(row))
+        except IntegrityError:
+            # One message for both numbers, so that it does not tell which of them is known.
+            message = "an account with this identity number or this mobile number exists already"
+            raise AccountRefused(message) from None
+
+    def _find(self, condition: ColumnElement[bool]) -> Person | None:
+        with self._store.read() as connection:
+            row = connection.execute(select(people).where(condition)).mappings().one_or_none()
+        return None if row is None else self._open(row)
+
+    def _open(self, row: RowMapping) -> Person:
+        opened = {
+            column: self._protector.open_text(row[column], Place("people", column, row["id"]))
+            for column in _SEALED
+        }
+        return Person(
+            id=row["id"],
+            **opened,
+            level=row["level"],
+            level_method=row["level_method"],
+            level_time=from_seconds(row["level_time"]),
+        )
+
+
+def _check_name(name: str) -> str:
+    """Give the name without spaces around it; any script and the middle dot (·) pass."""
+    stripped = name.strip()
+    if not 0 < len(stripped) <= MAX_NAME_CHARS or not stripped.isprintable():
+        message = f"a name is 1 … {MAX_NAME_CHARS} printable characters"
+        raise AccountRefused(message)
+    return stripped

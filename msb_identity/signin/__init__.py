@@ -1,0 +1,1 @@
+"""Signing in: evidence becomes a session (`sms`), within limits (`limits`)."""

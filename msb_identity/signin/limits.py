@@ -1,0 +1,193 @@
+"""Limits on attempts: counters in the store, by subject, by address, and by the pair of both.
+
+A counter is found by the HMAC of what it counts, so the table names nobody. Each purpose counts on
+its own: wrong codes never use up the codes a person may ask for. Waits grow by doubling, and no
+counter outlives its window; rows past it are removed a few at a time as others are written.
+
+A lockout must not be a weapon (keycloak/keycloak#26172). So the choice is:
+- the pair of subject and address bears the weight: few free attempts, waits up to an hour;
+- the address alone allows more (a service hall, or a village behind one address) and waits minutes;
+- the subject alone waits at most a minute, however many others fail in his name: it slows a crowd
+  of addresses, and one address, which the pair stops after a handful, cannot shut anybody out.
+Refused attempts are not counted, so that asking again does not make the wait longer.
+An IPv6 address counts as its /64, the least that one line is given.
+
+All is done on the caller's connection in a write transaction, so that checking, counting and what
+was limited are one atomic step between processes.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from msb_identity.envelopes import cbor
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from msb_identity.foundation.protect import Protector
+
+DOMAIN = "limits"
+REMOVED_AT_ONCE = 50
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_IPV6_LINE_BITS = 64
+
+metadata = MetaData()
+limits = Table(
+    "limits",
+    metadata,
+    Column("key", LargeBinary(32), primary_key=True),
+    Column("attempts", Integer, nullable=False),
+    Column("blocked_until_us", BigInteger, nullable=False),
+    Column("expires_at_us", BigInteger, nullable=False, index=True),
+)
+
+
+class By(StrEnum):
+    """What a counter belongs to."""
+
+    SUBJECT = "subject"
+    ADDRESS = "address"
+    PAIR = "pair"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """After `free` attempts within a window, wait `first_wait`, doubled up to `longest_wait`.
+
+    A wait never lasts beyond the window, which opens with the first attempt counted. The window
+    also tells two rules of one policy apart.
+    """
+
+    by: By
+    free: int
+    first_wait: timedelta
+    longest_wait: timedelta
+    window: timedelta
+
+    def wait_after(self, count: int) -> timedelta:
+        """Give the wait once `count` attempts have been made."""
+        if count < self.free:
+            return timedelta(0)
+        doubled: timedelta = self.first_wait * 2 ** min(count - self.free, 32)
+        return min(doubled, self.longest_wait)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rules of one purpose; the purpose's name keeps its counters apart from all others."""
+
+    purpose: str
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Who is being tried (a blind index), and from which address."""
+
+    subject: bytes
+    address: str
+
+
+class Limits:
+    """The counters of one store."""
+
+    def __init__(self, protector: Protector) -> None:
+        """Use the protector's key of the domain "limits"."""
+        self._protector = protector
+
+    def wait(
+        self, connection: Connection, policy: Policy, attempt: Attempt, now: datetime
+    ) -> timedelta:
+        """Give how long this attempt must wait; zero when it may be made now."""
+        keys = [self._key(policy, rule, attempt) for rule in policy.rules]
+        query = select(func.max(limits.c.blocked_until_us)).where(limits.c.key.in_(keys))
+        blocked_until = connection.scalar(query) or 0
+        return timedelta(microseconds=max(blocked_until - microseconds(now), 0))
+
+    def count(
+        self, connection: Connection, policy: Policy, attempt: Attempt, now: datetime
+    ) -> None:
+        """Count one attempt by every rule of the policy."""
+        moment = microseconds(now)
+        remove_expired(connection, limits, moment)
+        for rule in policy.rules:
+            self._count(connection, rule, self._key(policy, rule, attempt), moment)
+
+    def forget_pair(self, connection: Connection, policy: Policy, attempt: Attempt) -> None:
+        """Forgive the pair after a success; the others are shared and keep counting."""
+        keys = [self._key(policy, rule, attempt) for rule in policy.rules if rule.by is By.PAIR]
+        connection.execute(delete(limits).where(limits.c.key.in_(keys)))
+
+    def _count(self, connection: Connection, rule: Rule, key: bytes, moment: int) -> None:
+        found = connection.execute(
+            select(limits).where(limits.c.key == key).with_for_update()
+        ).one_or_none()
+        if found is None or found.expires_at_us <= moment:
+            count, expires_at = 1, moment + _length(rule.window)
+        else:
+            count, expires_at = found.attempts + 1, found.expires_at_us
+        values = {
+            "attempts": count,
+            "blocked_until_us": min(moment + _length(rule.wait_after(count)), expires_at),
+            "expires_at_us": expires_at,
+        }
+        if found is None:
+            connection.execute(insert(limits).values(key=key, **values))
+        else:
+            connection.execute(update(limits).where(limits.c.key == key).values(values))
+
+    def _key(self, policy: Policy, rule: Rule, attempt: Attempt) -> bytes:
+        named: list[Any] = [policy.purpose, str(rule.by), _length(rule.window)]
+        if rule.by is not By.ADDRESS:
+            named.append(attempt.subject)
+        if rule.by is not By.SUBJECT:
+            named.append(line_of(attempt.address))
+        return self._protector.index(DOMAIN, cbor.encode(named))
+
+
+def line_of(address: str) -> str:
+    """Give what stands for an address: IPv4 as it is, IPv6 as its /64, other text unchanged."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address.encode("utf-8", "backslashreplace").decode()
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(parsed), _IPV6_LINE_BITS), strict=False))
+
+
+def microseconds(moment: datetime) -> int:
+    """Give a time as whole microseconds since 1970, exactly."""
+    return _length(moment - _EPOCH)
+
+
+def remove_expired(connection: Connection, table: Table, moment: int) -> None:
+    """Remove some rows whose `expires_at_us` has passed: more at a time than are ever added."""
+    (key,) = table.primary_key.columns
+    expired = select(key).where(table.c.expires_at_us <= moment).limit(REMOVED_AT_ONCE)
+    connection.execute(delete(table).where(key.in_(expired)))
+
+
+def _length(duration: timedelta) -> int:
+    return duration // timedelta(microseconds=1)

@@ -1,0 +1,248 @@
+"""Sign-in by a code sent to the mobile number (短信验证码).
+
+Six digits, kept as an HMAC bound to the number's blind index, good for five minutes, five tries and
+one use. Consuming is one write transaction, so two processes cannot both use a code. Numbers that
+nobody has registered go the same way with the same answers and limits; only nothing is sent.
+Nothing personal is logged.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import re
+import secrets
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    delete,
+    insert,
+    select,
+    update,
+)
+
+from msb_identity.envelopes import cbor
+from msb_identity.errors import SignInRefused
+from msb_identity.foundation.clock import aware
+from msb_identity.foundation.protect import mask_phone
+from msb_identity.signin.limits import (
+    Attempt,
+    By,
+    Limits,
+    Policy,
+    Rule,
+    microseconds,
+    remove_expired,
+)
+from msb_identity.sso.sessions import Sessions
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+    from msb_identity.foundation.protect import Protector
+    from msb_identity.foundation.store import Store
+    from msb_identity.people.accounts import Accounts
+    from msb_identity.sso.sessions import Session
+
+CODE_DIGITS = 6
+CODE_LIFE = timedelta(minutes=5)
+MAX_TRIES = 5
+CODE_DOMAIN = "sms-code"
+ACR_ONE_FACTOR = "urn:msb:aal:1"
+"""Authentication level of this sign-in: one factor, holding the phone."""
+
+_MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+REQUESTS = Policy(
+    "sms-request",
+    (
+        Rule(By.SUBJECT, 1, _MINUTE, _MINUTE, window=_MINUTE),
+        # One address uses up half of a number's day at most: the other half stays its owner's.
+        Rule(By.PAIR, 5, _DAY, _DAY, window=_DAY),
+        Rule(By.SUBJECT, 10, _DAY, _DAY, window=_DAY),
+        Rule(By.ADDRESS, 60, _MINUTE, 10 * _MINUTE, window=_HOUR),
+    ),
+)
+TRIES = Policy(
+    "sms-try",
+    (
+        # Within a code's life one address has four of its five tries: one stays its owner's.
+        Rule(By.PAIR, 3, 2 * _MINUTE, _HOUR, window=_DAY),
+        Rule(By.SUBJECT, 20, timedelta(seconds=5), _MINUTE, window=_DAY),
+        Rule(By.ADDRESS, 60, timedelta(seconds=10), 10 * _MINUTE, window=_HOUR),
+    ),
+)
+_CODE = re.compile(rf"[0-9]{{{CODE_DIGITS}}}")
+_TEXT = (
+    "【MSB】验证码 {code}，{minutes} 分钟内有效，请勿告诉他人。"
+    " / Your sign-in code is {code}, good for {minutes} minutes. Tell nobody."
+)
+_REFUSED = ("code-refused", "验证码错误或已失效", "the code is wrong or no longer good")
+_TOO_MANY_REQUESTS = (
+    "too-many-requests",
+    "获取验证码过于频繁，请稍后再试",
+    "codes were asked for too often; try again later",
+)
+_TOO_MANY_TRIES = (
+    "too-many-tries",
+    "验证码错误次数过多，请稍后再试",
+    "too many wrong codes; try again later",
+)
+
+metadata = MetaData()
+sms_codes = Table(
+    "sms_codes",
+    metadata,
+    Column("mobile_index", LargeBinary(32), primary_key=True),
+    Column("code", LargeBinary(32), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("expires_at_us", BigInteger, nullable=False, index=True),
+)
+_log = logging.getLogger(__name__)
+
+
+class Sender(Protocol):
+    """Sends a text message.
+
+    It should queue the message and return at once: the time of a slow gateway would tell which
+    numbers are registered.
+    """
+
+    def send(self, mobile: str, text: str) -> None:
+        """Send `text` to a mobile number of 11 digits."""
+
+
+class ConsoleSender:
+    """Prints messages to stderr: for development and the demo, since it shows codes."""
+
+    def send(self, mobile: str, text: str) -> None:
+        """Print one line, the number masked."""
+        sys.stderr.write(f"[短信 / SMS → {mask_phone(mobile)}] {text}\n")
+        sys.stderr.flush()
+
+
+class SmsSignIn:
+    """Asks for codes and turns a right one into a session."""
+
+    def __init__(
+        self, store: Store, protector: Protector, accounts: Accounts, sender: Sender
+    ) -> None:
+        """Use a store opened with the `metadata` of accounts, limits, sessions and this module."""
+        self._store = store
+        self._protector = protector
+        self._accounts = accounts
+        self._sender = sender
+        self._limits = Limits(protector)
+        self._sessions = Sessions(store)
+
+    def request_code(self, mobile: str, *, address: str, now: datetime | None = None) -> None:
+        """Send a new code to a registered number; for any other do the same and send nothing.
+
+        address: where the request comes from, as the server sees it.
+        Raises IdentifierRefused for what is no mobile number, and SignInRefused
+        (`too-many-requests`, with `retry_after`) beyond the limits.
+        """
+        moment = aware(now)
+        attempt = Attempt(self._accounts.mobile_index(mobile), address)
+        code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
+        with self._store.write() as connection:
+            wait = self._limits.wait(connection, REQUESTS, attempt, moment)
+            if not wait:
+                self._limits.count(connection, REQUESTS, attempt, moment)
+                self._keep(connection, attempt.subject, code, moment)
+        if wait:
+            raise SignInRefused(*_TOO_MANY_REQUESTS, retry_after=wait)
+        person = self._accounts.by_mobile(mobile)
+        if person is not None:
+            self._send(person.mobile, code)
+
+    def sign_in(
+        self,
+        mobile: str,
+        code: str,
+        *,
+        address: str,
+        device: str = "",
+        now: datetime | None = None,
+    ) -> Session:
+        """Use up the code and begin a session.
+
+        Raises SignInRefused: `code-refused` for a wrong, old, used or never sent code and for an
+        unknown number alike; `too-many-tries` with `retry_after` while this attempt must wait.
+        """
+        moment = aware(now)
+        attempt = Attempt(self._accounts.mobile_index(mobile), address)
+        # Nothing is raised inside: the transaction must commit what it counted.
+        with self._store.write() as connection:
+            wait = self._limits.wait(connection, TRIES, attempt, moment)
+            right = not wait and self._consume(connection, attempt.subject, code, moment)
+            if right:
+                # Who holds the phone may go on asking from here; an attacker never comes this far.
+                self._limits.forget_pair(connection, TRIES, attempt)
+                self._limits.forget_pair(connection, REQUESTS, attempt)
+            elif not wait:
+                self._limits.count(connection, TRIES, attempt, moment)
+        if wait:
+            raise SignInRefused(*_TOO_MANY_TRIES, retry_after=wait)
+        person = self._accounts.by_mobile(mobile) if right else None
+        if person is None:
+            raise SignInRefused(*_REFUSED)
+        return self._sessions.start(
+            person.id,
+            level=person.level,
+            acr=ACR_ONE_FACTOR,
+            amr=("sms",),
+            device=device,
+            now=moment,
+        )
+
+    def _keep(self, connection: Connection, index: bytes, code: str, now: datetime) -> None:
+        """Keep a new code in place of an older one."""
+        remove_expired(connection, sms_codes, microseconds(now))
+        connection.execute(delete(sms_codes).where(sms_codes.c.mobile_index == index))
+        connection.execute(
+            insert(sms_codes).values(
+                mobile_index=index,
+                code=self._digest(index, code),
+                tries=0,
+                expires_at_us=microseconds(now + CODE_LIFE),
+            )
+        )
+
+    def _consume(self, connection: Connection, index: bytes, code: str, now: datetime) -> bool:
+        """Spend one try; say whether the code was right, and if so remove it."""
+        given = self._digest(index, code if _CODE.fullmatch(code) else "")
+        this_one = sms_codes.c.mobile_index == index
+        found = connection.execute(
+            select(sms_codes).where(this_one).with_for_update()
+        ).one_or_none()
+        if found is None or found.expires_at_us <= microseconds(now):
+            return False
+        if hmac.compare_digest(found.code, given):
+            removed = connection.execute(delete(sms_codes).where(this_one))
+            return removed.rowcount == 1
+        if found.tries + 1 >= MAX_TRIES:
+            connection.execute(delete(sms_codes).where(this_one))
+        else:
+            connection.execute(update(sms_codes).where(this_one).values(tries=found.tries + 1))
+        return False
+
+    def _digest(self, index: bytes, code: str) -> bytes:
+        return self._protector.index(CODE_DOMAIN, cbor.encode([index, code]))
+
+    def _send(self, mobile: str, code: str) -> None:
+        text = _TEXT.format(code=code, minutes=CODE_LIFE // _MINUTE)
+        try:
+            self._sender.send(mobile, text)
+        except Exception as error:  # noqa: BLE001 - the caller's own code: anything may come
+            # Not raised: that would tell registered numbers from others. Nor is its text logged.
+            _log.error("the SMS sender failed with %s", type(error).__name__)

@@ -1,0 +1,68 @@
+"""What a report on a token says, for each step and code, in Chinese and English."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from msb_identity.foundation.report import Sentences
+
+SENTENCES: Sentences = {
+    ("format", "ok"): ("令牌格式正确", "the token is well formed"),
+    ("format", "malformed"): ("不是格式正确的令牌", "this is not a well-formed token"),
+    ("format", "claims"): (
+        "令牌内容缺少必需项或类型不符",
+        "claims of the token are missing or of the wrong type",
+    ),
+    ("algorithm", "ok"): ("签名算法可接受", "the signature algorithm is one we accept"),
+    ("algorithm", "unknown-algorithm"): (
+        "签名算法不可接受",
+        "the signature algorithm is not one we accept",
+    ),
+    ("algorithm", "not-the-keys-algorithm"): (
+        "声明的签名算法与密钥不符",
+        "the algorithm named is not the key's own",
+    ),
+    ("key", "ok"): ("签名密钥属于签发方", "the signing key is one of the issuer's"),
+    ("key", "unknown-key"): (
+        "签名密钥不在签发方的密钥集中",
+        "the signing key is not in the issuer's key set",
+    ),
+    ("key", "no-key-id"): ("令牌未指明签名密钥", "the token does not name its key"),
+    ("signature-value", "ok"): ("签名有效", "the signature is good"),
+    ("signature-value", "bad-signature"): (
+        "签名无效，内容可能被改动",
+        "the signature is wrong: the content may have been changed",
+    ),
+    ("type", "ok"): ("是访问令牌", "it is an access token"),
+    ("type", "not-an-access-token"): ("不是访问令牌", "it is not an access token"),
+    ("issuer", "ok"): ("签发方符合", "the issuer is the expected one"),
+    ("issuer", "other-issuer"): ("由其他签发方签发", "it names another issuer"),
+    ("audience", "ok"): ("是发给本系统的", "it is meant for this system"),
+    ("audience", "other-audience"): ("不是发给本系统的", "it is meant for another system"),
+    ("validity", "ok"): ("在有效期内", "it is within its period"),
+    ("validity", "never-valid"): (
+        "有效期起止颠倒",
+        "it expires no later than it was issued",
+    ),
+    ("validity", "expired"): ("令牌已过期", "the token has expired"),
+    ("validity", "issued-in-future"): (
+        "签发时间晚于当前时间",
+        "it was issued in the future",
+    ),
+    ("validity", "not-yet-valid"): ("令牌尚未生效", "the token is not yet valid"),
+    ("session", "ok"): ("登录会话仍然有效", "the session is still live"),
+    ("session", "no-session-source"): (
+        "未配置会话来源，不检查是否已退出登录",
+        "no source of sessions was given, so signing out is not checked",
+    ),
+    ("session", "session-source-failed"): (
+        "无法查询登录会话",
+        "the source of sessions could not be asked",
+    ),
+    ("session", "unknown-session"): (
+        "登录会话不存在或属于他人",
+        "there is no such session of this subject",
+    ),
+    ("session", "session-ended"): ("登录会话已结束", "the session has ended"),
+}

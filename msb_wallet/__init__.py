@@ -1,0 +1,42 @@
+"""MSB wallet (电子证照卡包): what may be shown. Licences, codes, status, scanning.
+
+Rooms are loaded when a name of theirs is first used. What stands in `__all__` is stable.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from msb_wallet.licences.identifier import LicenceIdentifier
+    from msb_wallet.licences.issue import Issuer
+    from msb_wallet.licences.types import LicenceType, builtin_type
+    from msb_wallet.scan.regions import TrustList
+    from msb_wallet.scan.verifier import Verifier
+
+_HOMES = {
+    "Issuer": "msb_wallet.licences.issue",
+    "LicenceIdentifier": "msb_wallet.licences.identifier",
+    "LicenceType": "msb_wallet.licences.types",
+    "TrustList": "msb_wallet.scan.regions",
+    "Verifier": "msb_wallet.scan.verifier",
+    "builtin_type": "msb_wallet.licences.types",
+}
+
+__all__ = [
+    "Issuer",
+    "LicenceIdentifier",
+    "LicenceType",
+    "TrustList",
+    "Verifier",
+    "builtin_type",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the room holds
+    """Load the room that holds `name`."""
+    if name not in _HOMES:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    return getattr(import_module(_HOMES[name]), name)

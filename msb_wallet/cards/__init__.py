@@ -1,0 +1,1 @@
+"""The holder's side: the card pack (卡包)."""

@@ -1,0 +1,346 @@
+"""The command msb-wallet: issue, show, scan, revoke, status publish, trust make, demo.
+
+Codes are read from a file or "-" and never from arguments. Exit status of `scan`: design of all
+verifying commands, docs/formats.md, "exit status". `issue` exits 1 where a row was refused.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections import Counter
+from contextlib import ExitStack
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from msb_identity.envelopes.keyfiles import read_signing_key
+from msb_identity.errors import IdentifierRefused
+from msb_identity.foundation.commands import (
+    CommandError,
+    CommandParser,
+    complain,
+    parse_time,
+    print_reports,
+    read_input,
+    run,
+    write_out,
+)
+from msb_identity.foundation.files import write_whole
+from msb_wallet.cards.pack import online_code, printed_code
+from msb_wallet.codes.payload import MAX_CODE_CHARS
+from msb_wallet.codes.present import check_audience, show_offline
+from msb_wallet.codes.qr import MAX_PICTURE_BYTES, draw_png, draw_svg, qr_version
+from msb_wallet.errors import Fault, LicenceNotFound, LicenceRefused
+from msb_wallet.folder import DataFolder
+from msb_wallet.licences.identifier import LicenceIdentifier
+from msb_wallet.licences.rows import read_rows
+from msb_wallet.licences.status import Reason, read_status
+from msb_wallet.licences.store import Status, StoredLicence, find_licence
+from msb_wallet.scan.verifier import Verifier
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Sequence
+
+    from msb_wallet.licences.issue import RowResult
+
+DATA_VARIABLE = "MSB_DATA"
+DEFAULT_DATA = "msb-data"
+_PICTURES = {".png": draw_png, ".svg": draw_svg}
+_PICTURE_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"BM", b"GIF8")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and give its exit status."""
+    arguments = _parser().parse_args(argv)
+    return run(partial(arguments.command, arguments))
+
+
+def _issue(arguments: argparse.Namespace) -> int:
+    folder = DataFolder(Path(arguments.data))
+    issuer = folder.issuer(arguments.type, arguments.issuer)
+    tally: Counter[str] = Counter()
+    with ExitStack() as stack:
+        rows = read_rows(_open_rows(arguments.file, stack), issuer.type)
+        try:
+            for result in issuer.issue_rows(rows):
+                _print_row(result, first=not tally, as_json=arguments.json)
+                tally[_fate(result)] += 1
+        except LicenceRefused as refusal:
+            for fault in refusal.faults:
+                complain(f"文件不能使用：{fault.column}：{fault.zh}", f"file refused: {fault.en}")
+            return 2
+    if arguments.json:
+        write_out("]" if tally else "[]")
+    complain(
+        f"新签发 {tally['new']}，已存在 {tally['there']}，被拒 {tally['refused']}",
+        f"issued {tally['new']}, there already {tally['there']}, refused {tally['refused']}",
+    )
+    return 1 if tally["refused"] or not tally else 0
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    folder = DataFolder(Path(arguments.data))
+    licence = _licence(folder, arguments.identifier)
+    audience = _audience(arguments.audience)
+    if arguments.printed and audience:
+        raise CommandError("静态码不能指定窗口", "a printed code cannot be meant for one window")
+    if arguments.printed:
+        text = printed_code(licence)
+    elif arguments.offline:
+        device = read_signing_key(Path(arguments.offline))
+        issuer = folder.issuer_of(licence.issuer_code, licence.type_code)
+        identifier = LicenceIdentifier.parse(licence.identifier)
+        credential = issuer.bind_device(identifier, device.public)
+        text = show_offline(credential, device, audience=audience)
+    else:
+        text = online_code(folder.store, licence, audience=audience)
+    status = read_status(folder.store, licence.identifier).status
+    if status is not Status.VALID:
+        complain(
+            "该证照现已失效，核验不会通过",
+            f"this licence is {status.name.lower()}: a scan refuses it",
+        )
+    if arguments.out is None:
+        write_out(text)
+        return 0
+    out = Path(arguments.out)
+    draw = _PICTURES.get(out.suffix.lower())
+    if draw is None:
+        raise CommandError("图片须为 .png 或 .svg", "a picture is .png or .svg")
+    write_whole(out, draw(text))
+    write_out(f"{out}  ({len(text)} 字符 / characters, QR {qr_version(text)}-M)")
+    return 0
+
+
+def _scan(arguments: argparse.Namespace) -> int:
+    folder = DataFolder(Path(arguments.data))
+    age = arguments.status_max_age
+    verifier = Verifier.from_trust(
+        arguments.trust or folder.trust,
+        store=arguments.store,
+        audience=_audience(arguments.audience),
+        require_holder=arguments.require_holder,
+        status_max_age=None if age is None else timedelta(minutes=age),
+        state=None if arguments.state is None else Path(arguments.state),
+    )
+    reports = []
+    for name in arguments.files:
+        content = read_input(name, limit=MAX_PICTURE_BYTES)
+        reports.append((name, verifier.scan(_text_or_picture(content), now=arguments.at)))
+    return print_reports(reports, as_json=arguments.json, at=arguments.at)
+
+
+def _revoke(arguments: argparse.Namespace) -> int:
+    folder = DataFolder(Path(arguments.data))
+    licence = _licence(folder, arguments.identifier)
+    register = folder.issuer_of(licence.issuer_code, licence.type_code).status
+    if arguments.suspend:
+        status, reason = Status.SUSPENDED, Reason.UNDER_REVIEW
+    elif arguments.restore:
+        status, reason = Status.VALID, Reason.REVIEW_CLOSED
+    else:
+        status, reason = Status.REVOKED, Reason(arguments.reason)
+    entry = register.change(licence.identifier, status, reason)
+    write_out(f"{licence.identifier}: {entry.status.name.lower()} ({entry.reason})")
+    complain(
+        "联网核验即时拒绝；离线核验请运行 status publish",
+        "online checks refuse it from now on; for offline ones run: status publish",
+    )
+    return 0
+
+
+def _publish(arguments: argparse.Namespace) -> int:
+    folder = DataFolder(Path(arguments.data))
+    written = folder.publish_status(arguments.issuer, every=arguments.every)
+    for path in written:
+        write_out(str(path))
+    complain(f"已发布 {len(written)} 个状态列表", f"published {len(written)} status lists")
+    return 0
+
+
+def _make_trust(arguments: argparse.Namespace) -> int:
+    folder = DataFolder(Path(arguments.data))
+    if arguments.issuers is not None:
+        folder.adopt_configuration(Path(arguments.issuers))
+    version = folder.make_trust(days=arguments.days)
+    write_out(f"{folder.trust}  (第 {version} 版 / version {version})")
+    return 0
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from msb_wallet.demo.story import tell
+
+    return tell(Path(arguments.out))
+
+
+def _licence(folder: DataFolder, text: str) -> StoredLicence:
+    try:
+        identifier = LicenceIdentifier.parse(text)
+    except IdentifierRefused as error:
+        raise CommandError(error.zh, error.en) from error
+    with folder.store.read() as connection:
+        licence = find_licence(connection, identifier.short)
+    if licence is None:
+        message = "no such licence"
+        raise LicenceNotFound(message)
+    return licence
+
+
+def _audience(name: str | None) -> str | None:
+    try:
+        return None if name is None else check_audience(name)
+    except ValueError as error:
+        raise CommandError("窗口名称不合要求", str(error)) from error
+
+
+def _open_rows(name: str, stack: ExitStack) -> BinaryIO:
+    if name == "-":
+        return sys.stdin.buffer
+    return stack.enter_context(Path(name).open("rb"))
+
+
+def _text_or_picture(content: bytes) -> str | bytes:
+    """Tell a code's text from a picture of one by how the file begins."""
+    if content.startswith(_PICTURE_STARTS) or len(content) > 2 * MAX_CODE_CHARS:
+        return content
+    return content.decode("utf-8", "replace")
+
+
+def _fate(result: RowResult) -> str:
+    if result.issued is None:
+        return "refused"
+    return "new" if result.issued.new else "there"
+
+
+def _print_row(result: RowResult, *, first: bool, as_json: bool) -> None:
+    """Print one row's result as it comes, so that a long file needs no memory."""
+    if as_json:
+        write_out(("[" if first else ",") + json.dumps(_row_json(result), ensure_ascii=False))
+    elif result.issued:
+        note = "" if result.issued.new else "  (已存在 / there already)"
+        write_out(f"{result.line}: {result.issued.identifier}{note}")
+    else:
+        for fault in result.faults:
+            write_out(f"{result.line}: ✗ {fault.column} {fault.code}: {fault.zh} / {fault.en}")
+
+
+def _row_json(result: RowResult) -> dict[str, object]:
+    issued = result.issued
+    return {
+        "line": result.line,
+        "identifier": str(issued.identifier) if issued else None,
+        "new": issued.new if issued else False,
+        "faults": list(_fault_json(result.faults)),
+    }
+
+
+def _fault_json(faults: Sequence[Fault]) -> Iterator[dict[str, str]]:
+    for fault in faults:
+        yield {"column": fault.column, "code": fault.code, "zh": fault.zh, "en": fault.en}
+
+
+def _parser() -> CommandParser:
+    parser = CommandParser(
+        prog="msb-wallet",
+        description="电子证照：签发、亮证、扫码、注销 / e-licences: issue, show, scan, revoke",
+    )
+    parser.add_argument(
+        "--data",
+        default=os.environ.get(DATA_VARIABLE, DEFAULT_DATA),
+        metavar="DIR",
+        help=f"数据目录 / data folder (${DATA_VARIABLE}, default {DEFAULT_DATA})",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=CommandParser)
+    _add_issue(commands)
+    _add_show(commands)
+    _add_scan(commands)
+    _add_revoke(commands)
+    _add_status(commands)
+    _add_trust(commands)
+    demo = commands.add_parser("demo", help="演示全过程 / tell the whole story")
+    demo.add_argument("--out", default="msb-demo", metavar="DIR", help="输出目录 / where to put it")
+    demo.set_defaults(command=_demo)
+    return parser
+
+
+def _add_issue(commands: argparse._SubParsersAction[CommandParser]) -> None:
+    issue = commands.add_parser("issue", help="按CSV签发 / issue the rows of a CSV file")
+    issue.add_argument("file", help="CSV 文件，- 为标准输入 / a file, - for stdin")
+    issue.add_argument(
+        "--type", required=True, metavar="TYPE", help="special-operation | FILE.toml"
+    )
+    issue.add_argument(
+        "--issuer", metavar="CODE", help="颁发机构代码 / the issuing authority's code"
+    )
+    issue.add_argument("--json", action="store_true", help="JSON 输出 / print JSON")
+    issue.set_defaults(command=_issue)
+
+
+def _add_show(commands: argparse._SubParsersAction[CommandParser]) -> None:
+    show = commands.add_parser(
+        "show", help="亮证：一次一码（默认）、静态码或离线码 / show: one-use, printed or offline"
+    )
+    show.add_argument("identifier", help="电子证照标识 / licence identifier")
+    how = show.add_mutually_exclusive_group()
+    how.add_argument(
+        "--printed", action="store_true", help="静态码 / the code on the printed licence"
+    )
+    how.add_argument("--offline", metavar="KEYFILE", help="设备密钥 / sign with this device key")
+    show.add_argument("--audience", metavar="NAME", help="只给此窗口 / for this window only")
+    show.add_argument("--out", metavar="FILE", help=".png | .svg；缺省输出文字 / else the text")
+    show.set_defaults(command=_show)
+
+
+def _add_scan(commands: argparse._SubParsersAction[CommandParser]) -> None:
+    scan = commands.add_parser("scan", help="扫码核验 / check codes: pictures, or texts in files")
+    scan.add_argument(
+        "files", nargs="+", metavar="FILE", help="图片或文字文件，- 为标准输入 / or -"
+    )
+    scan.add_argument("--trust", metavar="DIR", help="信任目录 / trust folder (default DATA/trust)")
+    scan.add_argument("--store", metavar="URL", help="联网核验 / check online, as sqlite:///FILE")
+    scan.add_argument("--audience", metavar="NAME", help="本窗口名称 / this window's name")
+    scan.add_argument("--require-holder", action="store_true", help="须本人出示 / no printed codes")
+    scan.add_argument(
+        "--status-max-age", type=int, metavar="MINUTES", help="状态列表最大时限 / list age"
+    )
+    scan.add_argument(
+        "--state", metavar="FILE", help="记忆文件 / state file (default in trust folder)"
+    )
+    scan.add_argument(
+        "--at", type=parse_time, metavar="TIME", help="按此时间判断 / judge at this time"
+    )
+    scan.add_argument("--json", action="store_true", help="JSON 输出 / print JSON")
+    scan.set_defaults(command=_scan)
+
+
+def _add_revoke(commands: argparse._SubParsersAction[CommandParser]) -> None:
+    revoke = commands.add_parser("revoke", help="注销、暂扣、恢复 / revoke, suspend, restore")
+    revoke.add_argument("identifier", help="电子证照标识 / licence identifier")
+    what = revoke.add_mutually_exclusive_group(required=True)
+    final = [str(r) for r in Reason if r not in (Reason.UNDER_REVIEW, Reason.REVIEW_CLOSED)]
+    what.add_argument("--reason", choices=final, help="注销原因 / why it is revoked for good")
+    what.add_argument("--suspend", action="store_true", help="暂扣 / suspend")
+    what.add_argument("--restore", action="store_true", help="解除暂扣 / lift a suspension")
+    revoke.set_defaults(command=_revoke)
+
+
+def _add_status(commands: argparse._SubParsersAction[CommandParser]) -> None:
+    status = commands.add_parser("status", help="状态列表 / status lists")
+    inner = status.add_subparsers(required=True, metavar="COMMAND", parser_class=CommandParser)
+    publish = inner.add_parser("publish", help="发布有变化的列表 / sign the lists that changed")
+    publish.add_argument("--issuer", metavar="CODE", help="颁发机构代码 / one issuer only")
+    publish.add_argument("--every", action="store_true", help="全部重签 / sign all of them")
+    publish.set_defaults(command=_publish)
+
+
+def _add_trust(commands: argparse._SubParsersAction[CommandParser]) -> None:
+    trust = commands.add_parser("trust", help="信任清单 / trust lists")
+    inner = trust.add_subparsers(required=True, metavar="COMMAND", parser_class=CommandParser)
+    make = inner.add_parser("make", help="签发下一版信任清单 / sign the next version")
+    make.add_argument("--issuers", metavar="FILE", help="机构清单 / issuers.toml (kept in DATA)")
+    make.add_argument("--days", type=int, metavar="N", help="有效天数 / valid for N days")
+    make.set_defaults(command=_make_trust)

@@ -1,0 +1,1 @@
+"""Codes: their text (`payload`), how a licence becomes one (`present`), pictures of them (`qr`)."""

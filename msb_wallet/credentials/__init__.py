@@ -1,0 +1,1 @@
+"""Credentials: what an issuer signs about a licence."""

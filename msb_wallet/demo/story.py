@@ -1,0 +1,305 @@
+"""The story: sign in, issue, show, scan, revoke, refused. Told in Chinese and English.
+
+Nothing in it is a stand-in: real keys, the final formats, a store in the output folder. Only the
+telephone is played: the text message goes to the console, and the demo reads it there as the person
+would. What is written to disk holds no personal data in clear.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+import shutil
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msb_identity.envelopes.keyfiles import ensure_signing_key
+from msb_identity.foundation.commands import CommandError
+from msb_identity.foundation.files import write_whole
+from msb_identity.foundation.protect import mask_name, mask_number
+from msb_identity.foundation.report import MARKS, VERDICT_SENTENCES
+from msb_identity.people.accounts import Accounts
+from msb_identity.pki.keys import KeyKind
+from msb_identity.signin.sms import ConsoleSender, SmsSignIn
+from msb_identity.sso.sessions import Sessions
+from msb_identity.sso.tokens import TokenIssuer, TokenVerifier, VerifiedToken
+from msb_wallet.cards.pack import CardPack
+from msb_wallet.codes.present import show_offline
+from msb_wallet.codes.qr import draw_png, draw_svg
+from msb_wallet.demo.page import Page
+from msb_wallet.demo.sizes import code_sizes
+from msb_wallet.folder import CONFIGURATION_FILE, DataFolder
+from msb_wallet.licences.rows import read_rows
+from msb_wallet.licences.status import Reason
+from msb_wallet.licences.store import Status
+from msb_wallet.scan.verifier import Verifier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from msb_identity.foundation.report import Report, Verdict
+    from msb_wallet.licences.identifier import LicenceIdentifier
+    from msb_wallet.licences.issue import Issued, Issuer, RowResult
+
+MARK = ".msb-demo"
+TYPE = "special-operation"
+_NAME, _NUMBER, _MOBILE = "张三", "11010519491231002X", "13800138000"
+_SIGN_IN, _WALLET = "https://id.example", "msb-wallet"
+_log = logging.getLogger("msb_wallet.demo")
+
+
+class _Telephone(ConsoleSender):
+    """The person's telephone in this demo: shows each message on the console and keeps the last."""
+
+    def __init__(self) -> None:
+        self.last = ""
+
+    def send(self, mobile: str, text: str) -> None:
+        super().send(mobile, text)
+        self.last = text
+
+
+@dataclass
+class _Story:
+    """Who takes part, and the page that the story is written on."""
+
+    out: Path
+    folder: DataFolder
+    page: Page
+    faults: list[str] = field(default_factory=list)
+
+    def say(self, zh: str, en: str) -> None:
+        """Tell one sentence, on the terminal and on the page."""
+        sys.stdout.write(f"  {zh}\n  {en}\n")
+        self.page.say(zh, en)
+
+    def chapter(self, zh: str, en: str) -> None:
+        """Begin a chapter."""
+        sys.stdout.write(f"\n■ {zh} / {en}\n")
+        self.page.chapter(zh, en)
+        _log.info("chapter: %s", en)
+
+    def picture(self, name: str, text: str, zh: str, en: str) -> Path:
+        """Draw a code as PNG and SVG and put it on the page."""
+        path = self.out / f"{name}.png"
+        write_whole(path, draw_png(text))
+        write_whole(self.out / f"{name}.svg", draw_svg(text))
+        self.page.picture(path.name, f"{zh} · {len(text)}", f"{en} · {len(text)} characters")
+        return path
+
+    def scan(self, verifier: Verifier, picture: Path, expected: Verdict | str) -> Report:
+        """Scan a picture, tell the verdict, and note it if it is not what must be."""
+        report = verifier.scan(picture)
+        step = report.decisive_step
+        sys.stdout.write(_summary(report))
+        self.page.report(report)
+        _log.info("scan %s: %s %s", picture.name, report.verdict, step.code if step else "")
+        if report.verdict != expected:
+            self.faults.append(f"{picture.name}: {report.verdict}, expected {expected}")
+        return report
+
+
+def tell(out: Path) -> int:
+    """Tell the whole story into a new folder `out`; 0 when every scan answered as it must."""
+    _clear(out)
+    with _log_to(out / "demo.log"):
+        return _tell(out)
+
+
+def _tell(out: Path) -> int:
+    started = time.monotonic()
+    folder = DataFolder(out / "data")
+    story = _Story(out, folder, Page())
+    sys.stdout.write(
+        "MSB · 蒙速办基础组件演示 / the foundations of an e-licence platform, told once\n"
+    )
+    issuer = _set_up(story)
+    holder = _sign_in(story)
+    identifier = _issue(story, issuer)
+    device = ensure_signing_key(folder.keys / "device.jwk", KeyKind.P256)
+    pack = CardPack(folder.store, Accounts(folder.store, folder.protector))
+    online = Verifier.from_trust(folder.trust, store=folder.store)
+    offline = Verifier.from_trust(folder.trust)
+
+    story.chapter("亮证与扫码", "Show and scan")
+    cards = pack.cards(holder)
+    story.say(f"卡包里有 {len(cards)} 张证照。", f"The card pack holds {len(cards)} licence.")
+    code = pack.show_online(holder, identifier)
+    shown = story.picture("1-online", code, "联网码，一次有效", "online code, good once")
+    story.scan(online, shown, "valid")
+    story.say("同一个码再扫一次：拒绝。", "The same code scanned again: refused.")
+    story.scan(online, shown, "invalid")
+    credential = pack.bind_device(holder, identifier, device.public, issuer=issuer)
+    code = show_offline(credential, device)
+    shown = story.picture(
+        "2-offline", code, "离线码，设备签名", "offline code, signed by the device"
+    )
+    story.say("核验端断网，只用信任清单和状态列表。", "The counter is offline: lists only.")
+    story.scan(offline, shown, "valid")
+    code = pack.show_printed(holder, identifier)
+    printed = story.picture(
+        "3-printed", code, "纸质证照上的静态码", "static code of the paper licence"
+    )
+    story.scan(offline, printed, "valid")
+    _tell_sizes(story)
+
+    story.chapter("注销", "Revoke")
+    ready = pack.show_online(holder, identifier)
+    shown = story.picture(
+        "4-refused", ready, "注销前一刻亮出的码", "shown just before the revocation"
+    )
+    issuer.status.change(identifier.short, Status.REVOKED, Reason.CANCELLED)
+    story.say(
+        "颁发机构注销了该证照，联网核验即时拒绝。", "The issuer revokes it: refused online at once."
+    )
+    story.scan(online, shown, "invalid")
+    folder.publish_status()
+    story.say(
+        "状态列表发布后，离线核验同样拒绝。",
+        "Once the list is published, offline checks refuse too.",
+    )
+    story.scan(offline, printed, "invalid")
+    return _close(story, time.monotonic() - started)
+
+
+def _set_up(story: _Story) -> Issuer:
+    story.chapter("密钥与信任清单", "Keys and the trust list")
+    text = resources.files(__package__).joinpath(CONFIGURATION_FILE).read_bytes()
+    source = story.folder.path / CONFIGURATION_FILE
+    write_whole(source, text)
+    version = story.folder.make_trust()
+    story.say(
+        f"颁发机构的 SM2 密钥已生成，信任清单第 {version} 版已签发。",
+        f"The issuer's SM2 key is made, version {version} of the trust list is signed.",
+    )
+    return story.folder.issuer(TYPE)
+
+
+def _sign_in(story: _Story) -> VerifiedToken:
+    story.chapter("实名账号与登录", "Account and sign-in")
+    folder = story.folder
+    accounts = Accounts(folder.store, folder.protector)
+    accounts.register(
+        name=_NAME, identity_number=_NUMBER, mobile=_MOBILE, level=3, method="counter"
+    )
+    story.say(
+        f"窗口为{mask_name(_NAME)}（{mask_number(_NUMBER)}）开户，证件号码加密存储。",
+        "An account is opened at a counter; the identity number is stored encrypted.",
+    )
+    telephone = _Telephone()
+    sign_in = SmsSignIn(folder.store, folder.protector, accounts, telephone)
+    sys.stdout.flush()
+    sign_in.request_code(_MOBILE, address="127.0.0.1")
+    code = re.search(r"\b\d{6}\b", telephone.last)
+    if code is None:
+        raise CommandError("没有收到短信", "no text message came")
+    session = sign_in.sign_in(_MOBILE, code.group(), address="127.0.0.1", device="demo")
+    key = ensure_signing_key(folder.keys / "token-issuer.jwk", KeyKind.SM2)
+    tokens = TokenIssuer(_SIGN_IN, key)
+    token = tokens.issue(session, audience=_WALLET, client_id=_WALLET)
+    verifier = TokenVerifier(
+        issuer=_SIGN_IN,
+        audience=_WALLET,
+        keys=tokens.key_set,
+        sessions=Sessions(folder.store),
+    )
+    verified = verifier.verify(token)
+    story.say(
+        f"短信登录成功，访问令牌（{key.kind}）经核验，认证方式 {'、'.join(verified.amr)}。",
+        f"Signed in by SMS; the access token ({key.kind}) was verified: {', '.join(verified.amr)}.",
+    )
+    return verified
+
+
+def _issue(story: _Story, issuer: Issuer) -> LicenceIdentifier:
+    story.chapter("签发", "Issue")
+    rows = resources.files(__package__).joinpath("rows.csv")
+    results: list[RowResult] = []
+    issued: list[Issued] = []
+    for attempt in (1, 2):
+        file = io.BytesIO(rows.read_bytes())
+        results = list(issuer.issue_rows(read_rows(file, issuer.type)))
+        issued = [result.issued for result in results if result.issued]
+        new = sum(item.new for item in issued)
+        story.say(
+            f"第 {attempt} 次导入 CSV：新签发 {new}，已存在 {len(issued) - new}。",
+            f"CSV, run {attempt}: {new} issued, {len(issued) - new} there already.",
+        )
+    for result in results:
+        for fault in result.faults:
+            story.say(
+                f"第 {result.line} 行 {fault.column}：{fault.zh}",
+                f"line {result.line} {fault.column}: {fault.en}",
+            )
+    identifier = issued[0].identifier
+    story.say(f"证照标识 {identifier}", f"Licence identifier, GB/T 36904: {identifier}")
+    story.folder.publish_status()
+    return identifier
+
+
+def _tell_sizes(story: _Story) -> None:
+    story.chapter("码的大小", "Sizes of codes")
+    sizes = list(code_sizes())
+    for size in sizes:
+        sys.stdout.write(
+            f"    {size.fields:>2} 项/fields: MSB1 {size.printed_chars:>4} 字符/chars"
+            f" QR {size.printed_version}-M, MSB2 {size.offline_chars:>4} QR {size.offline_version}-M\n"
+        )
+    heading = ("项 / fields", "MSB1 字符", "QR", "MSB2 字符", "QR")
+    story.page.table(heading, [tuple(str(value) for value in size) for size in sizes])
+
+
+def _close(story: _Story, seconds: float) -> int:
+    index = story.out / "index.html"
+    write_whole(index, story.page.render())
+    sys.stdout.write(f"\n{seconds:.1f} s\n结果 / results: {index}\n")
+    sys.stdout.write(f"数据目录 / data folder: {story.folder.path}\n")
+    for fault in story.faults:
+        sys.stdout.write(f"✗ {fault}\n")
+    _log.info("done, %d faults", len(story.faults))
+    return 1 if story.faults else 0
+
+
+def _summary(report: Report) -> str:
+    """Give the verdict, what decided it and the mark of every step: the page has the rest."""
+    zh, en = VERDICT_SENTENCES[report.verdict]
+    decided = [report.decisive_step] if report.decisive_step else []
+    marks = " ".join(f"{MARKS[step.outcome]}{step.id}" for step in report.steps)
+    lines = [f"[{report.verdict.upper()}] {zh} / {en}"]
+    lines += [f"→ {step.zh} / {step.en}" for step in (*decided, *report.reservations)]
+    return "".join(f"    {line}\n" for line in (*lines, marks))
+
+
+def _clear(out: Path) -> None:
+    """Begin with an empty folder; only an earlier demo's is ever removed."""
+    if out.exists() and any(out.iterdir()):
+        if not (out / MARK).is_file():
+            raise CommandError(
+                f"{out} 不是空目录", f"{out} is not empty and holds no earlier demo: name another"
+            )
+        shutil.rmtree(out)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / MARK).touch()
+
+
+@contextmanager
+def _log_to(path: Path) -> Iterator[None]:
+    """Keep what the packages log in a file, for as long as the story lasts."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    loggers = [logging.getLogger(name) for name in ("msb_identity", "msb_wallet")]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)
+        handler.close()

@@ -1,0 +1,254 @@
+"""A data folder: everything one small installation keeps, where the commands look for it.
+
+    store.sqlite     licences, accounts, codes shown
+    issuers.toml     the issuing authorities, written by whoever runs the place
+    keys/            secrets, each a file of mode 0600: never in the database
+    trust/           trust-list.jwt, list-signer.jwk, status/ISSUER/NUMBER: what checkers get
+
+Development keys are made here at first use. Keys in hardware come with a later version.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from msb_identity.envelopes.keyfiles import (
+    ensure_signing_key,
+    read_public_file,
+    write_verifying_key,
+)
+from msb_identity.errors import IdentifierRefused
+from msb_identity.foundation import protect
+from msb_identity.foundation.clock import aware
+from msb_identity.foundation.files import PRIVATE_FOLDER_MODE, write_whole
+from msb_identity.foundation.protect import Protector
+from msb_identity.foundation.store import Store
+from msb_identity.people import accounts
+from msb_identity.people.identifiers import check_credit_code
+from msb_identity.pki.keys import KeyKind, SigningKey
+from msb_identity.signin import limits, sms
+from msb_identity.sso import sessions
+from msb_wallet.errors import TrustRefused, TypeRefused
+from msb_wallet.licences import store as tables
+from msb_wallet.licences.issue import Issuer
+from msb_wallet.licences.model import Authority, Level
+from msb_wallet.licences.types import BUILTIN, LicenceType, builtin_type, load_type
+from msb_wallet.scan import memory
+from msb_wallet.scan.regions import (
+    LIST_FILE,
+    MAX_LIST_BYTES,
+    SIGNER_FILE,
+    STATUS_FOLDER,
+    ListedIssuer,
+    make_trust_list,
+    open_trust_list,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+CONFIGURATION_FILE = "issuers.toml"
+MAX_CONFIG_BYTES = 1_000_000
+DEFAULT_DAYS = 30
+
+
+class _Configured(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class ConfiguredIssuer(_Configured):
+    """One [[issuers]] table of issuers.toml."""
+
+    code: str
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    level: Level
+    region: Annotated[str, Field(pattern=r"^[0-9]{6}$")]
+    types: Annotated[list[str], Field(min_length=1)]
+    key: Literal["SM2", "P-256"]
+    status_prefix: str
+
+    @property
+    def authority(self) -> Authority:
+        """The authority as licences name it."""
+        return Authority(self.code, self.name, self.level, self.region)
+
+
+class Configuration(_Configured):
+    """The file issuers.toml."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    days: Annotated[int, Field(ge=1, le=3_660)] = DEFAULT_DAYS
+    issuers: Annotated[list[ConfiguredIssuer], Field(min_length=1)]
+
+
+class DataFolder:
+    """Opens what a command needs, when it needs it."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the folder; nothing is made yet."""
+        self.path = path
+        self.keys, self.trust = path / "keys", path / "trust"
+        self.configuration_file = path / CONFIGURATION_FILE
+
+    @property
+    def store_url(self) -> str:
+        """The URL of the store, for checkers on the same machine."""
+        return f"sqlite:///{(self.path / 'store.sqlite').absolute()}"
+
+    @cached_property
+    def store(self) -> Store:
+        """The store with the tables of all packages."""
+        self._prepare()
+        return Store.open(
+            self.store_url,
+            protect.metadata,
+            accounts.metadata,
+            limits.metadata,
+            sms.metadata,
+            sessions.metadata,
+            tables.metadata,
+            memory.metadata,
+        )
+
+    @cached_property
+    def protector(self) -> Protector:
+        """Protection with the folder's keys."""
+        return Protector.from_folder(self.store, self.keys)
+
+    @cached_property
+    def configuration(self) -> Configuration:
+        """The issuers; TrustRefused says what is wrong with the file."""
+        return read_configuration(self.configuration_file)
+
+    def adopt_configuration(self, path: Path) -> None:
+        """Check another issuers.toml and keep a copy of it as this folder's own."""
+        read_configuration(path)
+        self._prepare()
+        write_whole(self.configuration_file, read_public_file(path, limit=MAX_CONFIG_BYTES))
+
+    def issuer_settings(self, code: str | None) -> ConfiguredIssuer:
+        """Give the issuer of that code, or the only one there is."""
+        found = [item for item in self.configuration.issuers if code in (None, item.code)]
+        if len(found) != 1:
+            known = ", ".join(item.code for item in self.configuration.issuers)
+            message = f"name one issuer of {self.configuration_file.name}: {known}"
+            raise TrustRefused(message)
+        return found[0]
+
+    def issuer_key(self, settings: ConfiguredIssuer) -> SigningKey:
+        """Give the issuer's signing key, made at first use."""
+        path = self.keys / f"issuer-{settings.code}.jwk"
+        return ensure_signing_key(path, KeyKind(settings.key))
+
+    def licence_type(self, name: str) -> LicenceType:
+        """Give a type by its built-in name, or from a file (from the data folder on)."""
+        return builtin_type(name) if name in BUILTIN else load_type(self.path / name)
+
+    def issuer(self, type_name: str, code: str | None = None) -> Issuer:
+        """Give an issuing desk for one type; TypeRefused where the issuer may not issue it."""
+        settings = self.issuer_settings(code)
+        type_ = self.licence_type(type_name)
+        if type_.code not in self._type_codes(settings):
+            message = f"{settings.code} is not configured to issue {type_.code}"
+            raise TypeRefused(message)
+        return Issuer(
+            self.store,
+            self.protector,
+            type_=type_,
+            authority=settings.authority,
+            key=self.issuer_key(settings),
+            status_prefix=settings.status_prefix,
+        )
+
+    def issuer_of(self, issuer_code: str, type_code: str) -> Issuer:
+        """Give the desk that issued a licence of that issuer and type."""
+        for name in self.issuer_settings(issuer_code).types:
+            if self.licence_type(name).code == type_code:
+                return self.issuer(name, issuer_code)
+        message = f"no configured type has the code {type_code}"
+        raise TypeRefused(message)
+
+    def make_trust(self, *, now: datetime | None = None, days: int | None = None) -> int:
+        """Sign the next version of the trust list and give its number."""
+        moment = aware(now)
+        configuration = self.configuration
+        signer = ensure_signing_key(self.keys / "list-signer.jwk", KeyKind.SM2)
+        listed = [
+            ListedIssuer(
+                authority=item.authority,
+                types=self._type_codes(item),
+                key=self.issuer_key(item).public,
+                status_prefix=item.status_prefix,
+            )
+            for item in configuration.issuers
+        ]
+        version = self._next_version(signer)
+        text = make_trust_list(
+            listed,
+            name=configuration.name,
+            version=version,
+            signer=signer,
+            now=moment,
+            lifetime=timedelta(days=days or configuration.days),
+        )
+        write_verifying_key(self.trust / SIGNER_FILE, signer.public)
+        write_whole(self.trust / LIST_FILE, text.encode() + b"\n")
+        return version
+
+    def publish_status(
+        self, code: str | None = None, *, now: datetime | None = None, every: bool = False
+    ) -> list[Path]:
+        """Publish the changed status lists of one issuer, or of all, and give the files written."""
+        configured = [self.issuer_settings(code)] if code else self.configuration.issuers
+        written: list[Path] = []
+        for settings in configured:
+            register = self.issuer(settings.types[0], settings.code).status
+            written += register.publish(
+                settings.code,
+                key=self.issuer_key(settings),
+                prefix=settings.status_prefix,
+                folder=self.trust / STATUS_FOLDER,
+                now=now,
+                every=every,
+            )
+        return written
+
+    def _prepare(self) -> None:
+        self.path.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER_MODE)
+
+    def _type_codes(self, settings: ConfiguredIssuer) -> tuple[str, ...]:
+        return tuple(self.licence_type(name).code for name in settings.types)
+
+    def _next_version(self, signer: SigningKey) -> int:
+        path = self.trust / LIST_FILE
+        if not path.exists():
+            return 1
+        text = read_public_file(path, limit=MAX_LIST_BYTES).decode("ascii", "replace").strip()
+        return open_trust_list(text, signer=signer.public).version + 1
+
+
+def read_configuration(path: Path) -> Configuration:
+    """Read an issuers.toml; TrustRefused names what is wrong with it."""
+    try:
+        text = read_public_file(path, limit=MAX_CONFIG_BYTES).decode()
+        configuration = Configuration.model_validate(tomllib.loads(text))
+        for issuer in configuration.issuers:
+            check_credit_code(issuer.code)
+    except IdentifierRefused as error:
+        message = f"{path.name}: an issuer's code: {error}"
+        raise TrustRefused(message) from error
+    except ValidationError as error:
+        problem = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        message = f"{path.name}: {where}: {problem['msg']}"
+        raise TrustRefused(message) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        message = f"{path.name} is not TOML: {error}"
+        raise TrustRefused(message) from error
+    return configuration

@@ -1,0 +1,238 @@
+"""A licence as data (GB/T 36903-2018) and the checks that a row passes to become one.
+
+Element names are the standard's pinyin codes. A row gives what differs from licence to licence; the
+type and the issuing authority give the rest. `licence_from_row` finds every fault of a row, not only
+the first, so that a clerk mends a file once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from msb_identity.errors import IdentifierRefused
+from msb_identity.foundation.clock import CHINA_TIME, seconds
+from msb_identity.people.identifiers import check_identity_number
+from msb_wallet.errors import Fault, LicenceRefused
+
+if TYPE_CHECKING:
+    from msb_wallet.licences.types import ExtensionField, LicenceType
+
+MAX_NAME = 100
+MAX_NUMBER = 64
+
+ELEMENTS: Mapping[str, str] = {
+    "ZZLXMC": "证照类型名称",
+    "ZZLXDM": "证照类型代码",
+    "ZZMC": "证照名称",
+    "ZZBH": "证照编号",
+    "ZZBFJG": "证照颁发机构",
+    "ZZBFJGDM": "证照颁发机构代码",
+    "ZZBFJGJB": "证照颁发机构级别",
+    "ZZBFRQ": "证照颁发日期",
+    "CZZT": "持证主体",
+    "CZZTDM": "持证主体代码",
+    "CZZTDMLXDM": "持证主体代码类型代码",
+    "ZZYXQQSRQ": "证照有效期起始日期",
+    "ZZYXQJZRQ": "证照有效期截止日期",
+}
+ROW_ELEMENTS = ("ZZBH", "CZZT", "CZZTDM", "ZZBFRQ", "ZZYXQQSRQ", "ZZYXQJZRQ")
+Level = Literal["国家级", "省级", "地市级", "区县级", "乡镇级", "其他"]
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """An issuing authority 证照颁发机构: credit code, name, level, division code of its region."""
+
+    code: str
+    name: str
+    level: Level
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """The content of one licence, checked; its repr shows nothing personal."""
+
+    type: LicenceType
+    authority: Authority
+    number: str
+    holder_name: str
+    holder_code: str
+    issued_on: date
+    valid_from: date
+    valid_until: date
+    extensions: Mapping[str, str]
+
+    def elements(self) -> dict[str, str]:
+        """Give all elements by their pinyin codes; dates as CCYYMMDD."""
+        return {
+            "ZZLXMC": self.type.name,
+            "ZZLXDM": self.type.code,
+            "ZZMC": self.type.name,
+            "ZZBH": self.number,
+            "ZZBFJG": self.authority.name,
+            "ZZBFJGDM": self.authority.code,
+            "ZZBFJGJB": self.authority.level,
+            "ZZBFRQ": f"{self.issued_on:%Y%m%d}",
+            "CZZT": self.holder_name,
+            "CZZTDM": self.holder_code,
+            "CZZTDMLXDM": self.type.holder_code_type,
+            "ZZYXQQSRQ": f"{self.valid_from:%Y%m%d}",
+            "ZZYXQJZRQ": f"{self.valid_until:%Y%m%d}",
+            **self.extensions,
+        }
+
+    @property
+    def not_before(self) -> int:
+        """The first second of the first day, in China's time."""
+        return seconds(datetime.combine(self.valid_from, time(), CHINA_TIME))
+
+    @property
+    def expires(self) -> int:
+        """The first second after the last day (截止日期 is a day on which it still holds)."""
+        return seconds(datetime.combine(self.valid_until, time(), CHINA_TIME) + timedelta(days=1))
+
+    def __repr__(self) -> str:
+        """Name the type only."""
+        return f"<Licence of {self.type.code}>"
+
+
+def licence_from_row(
+    row: Mapping[str, str], *, type_: LicenceType, authority: Authority, now: datetime
+) -> Licence:
+    """Check a row whose names are pinyin codes; LicenceRefused carries every fault.
+
+    row: the ROW_ELEMENTS and the type's own; texts, dates as 2026-01-31 or 20260131.
+    """
+    checker = _Row(row)
+    number = checker.text("ZZBH", MAX_NUMBER)
+    name = checker.text("CZZT", MAX_NAME)
+    holder = checker.holder_code("CZZTDM", now)
+    issued = checker.day("ZZBFRQ")
+    first, last = checker.day("ZZYXQQSRQ"), checker.day("ZZYXQJZRQ")
+    extensions = {field.key: checker.extension(field) for field in type_.fields}
+    checker.no_others({*ROW_ELEMENTS, *extensions})
+    checker.dates_agree(issued, first, last, type_, now)
+    if checker.faults or issued is None or first is None or last is None:
+        raise LicenceRefused(checker.faults)
+    given = {key: value for key, value in extensions.items() if value}
+    return Licence(type_, authority, number, name, holder, issued, first, last, given)
+
+
+def licence_from_elements(
+    elements: Mapping[str, Any], *, type_: LicenceType, authority: Authority, now: datetime
+) -> Licence:
+    """Rebuild a stored licence from its elements; LicenceRefused where they no longer hold."""
+    names = {*ROW_ELEMENTS, *(field.key for field in type_.fields)}
+    row = {name: str(value) for name, value in elements.items() if name in names}
+    return licence_from_row(row, type_=type_, authority=authority, now=now)
+
+
+def parse_date(text: str) -> date | None:
+    """Read 2026-01-31, 2026/1/31, 2026年1月31日 or 20260131; None for anything else."""
+    cleaned = text.strip()
+    if not cleaned.isascii():
+        cleaned = cleaned.replace("年", "-").replace("月", "-").removesuffix("日")
+    parts = cleaned.replace("/", "-").split("-")
+    if len(parts) == 1 and len(cleaned) == 8:  # noqa: PLR2004 - CCYYMMDD
+        parts = [cleaned[:4], cleaned[4:6], cleaned[6:]]
+    good = all(part.isascii() and part.isdigit() for part in parts)
+    if [len(part) for part in parts[:1]] != [4] or len(parts) != 3 or not good:  # noqa: PLR2004
+        return None
+    if any(len(part) > 2 for part in parts[1:]):  # noqa: PLR2004
+        return None
+    try:
+        return date(*(int(part) for part in parts))
+    except ValueError:
+        return None
+
+
+class _Row:
+    """Checks the cells of one row and gathers what is wrong."""
+
+    def __init__(self, row: Mapping[str, str]) -> None:
+        self._row = row
+        self.faults: list[Fault] = []
+
+    def fault(self, column: str, code: str, zh: str, en: str) -> None:
+        self.faults.append(Fault(column, code, zh, en))
+
+    def text(self, column: str, longest: int, *, required: bool = True) -> str:
+        value = self._row.get(column, "").strip()
+        if not value and required:
+            self.fault(column, "missing", "不能为空", "must not be empty")
+        elif len(value) > longest:
+            self.fault(column, "too-long", f"超过{longest}字", f"longer than {longest} characters")
+        elif not value.isprintable():
+            self.fault(
+                column, "unprintable", "含有不可显示的字符", "has characters that cannot be shown"
+            )
+        return value
+
+    def holder_code(self, column: str, now: datetime) -> str:
+        value = self.text(column, MAX_NUMBER)
+        if not value:
+            return value
+        try:
+            checked: str = check_identity_number(value, now=now)
+        except IdentifierRefused as error:
+            self.fault(column, error.code, error.zh, error.en)
+            return value
+        return checked
+
+    def day(self, column: str, *, required: bool = True) -> date | None:
+        value = self.text(column, 20, required=required)
+        if not value:
+            return None
+        found = parse_date(value)
+        if found is None:
+            self.fault(column, "date", "日期应为 2026-01-31 的形式", "a date looks like 2026-01-31")
+        return found
+
+    def extension(self, field: ExtensionField) -> str:
+        readers: dict[str, Callable[[ExtensionField], str]] = {
+            "text": lambda f: self.text(f.key, f.max_length, required=f.required),
+            "choice": self._choice,
+            "date": self._date_text,
+        }
+        return readers[field.kind](field)
+
+    def _choice(self, field: ExtensionField) -> str:
+        value = self.text(field.key, field.max_length, required=field.required)
+        if value and value not in field.choices:
+            listed = "、".join(field.choices)
+            self.fault(field.key, "choice", f"应为：{listed}", f"must be one of: {listed}")
+        return value
+
+    def _date_text(self, field: ExtensionField) -> str:
+        found = self.day(field.key, required=field.required)
+        return f"{found:%Y%m%d}" if found else ""
+
+    def no_others(self, known: set[str]) -> None:
+        for column in self._row:
+            if column not in known and self._row[column].strip():
+                self.fault(
+                    column, "unknown-column", "此证照类型没有这一项", "no such element in this type"
+                )
+
+    def dates_agree(
+        self,
+        issued: date | None,
+        first: date | None,
+        last: date | None,
+        type_: LicenceType,
+        now: datetime,
+    ) -> None:
+        today = now.astimezone(CHINA_TIME).date()
+        if issued and issued > today:
+            self.fault("ZZBFRQ", "future", "颁发日期晚于今天", "issued later than today")
+        if first and last and last < first:
+            self.fault("ZZYXQJZRQ", "order", "截止日期早于起始日期", "ends before it begins")
+        elif first and last and (last - first).days > type_.max_validity_days:
+            days = type_.max_validity_days
+            self.fault(
+                "ZZYXQJZRQ", "too-long-valid", f"有效期超过{days}天", f"valid for over {days} days"
+            )

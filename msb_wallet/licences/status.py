@@ -1,0 +1,247 @@
+"""The state of each licence: its place in a status list, its changes, and publication.
+
+Places are a keyed permutation of a counter, so that neighbours in a list say nothing about when or
+to whom licences were issued. A revocation is final; a suspension can be lifted. Publication signs
+only the lists that changed or that grow old, and writes each file whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sqlalchemy import insert, select, update
+
+from msb_identity.foundation.clock import aware, from_seconds, seconds
+from msb_identity.foundation.files import write_whole
+from msb_wallet.errors import LicenceNotFound, StatusRefused
+from msb_wallet.licences.status_list import ENTRIES, build_content, sign_status_list
+from msb_wallet.licences.store import Status, licence_status, status_lists
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy import Connection
+
+    from msb_identity.foundation.store import Store
+    from msb_identity.pki.keys import SigningKey
+
+LIFETIME = timedelta(days=1)
+TIME_TO_LIVE = timedelta(hours=1)
+_HALF_BITS = 10
+_ROUNDS = 8
+
+
+class Reason(StrEnum):
+    """Why a status changed; a fixed list, so that no personal data stands there."""
+
+    CANCELLED = "cancelled"  # 注销
+    WITHDRAWN = "withdrawn"  # 撤销
+    PENALTY = "penalty"  # 吊销
+    ISSUED_IN_ERROR = "issued-in-error"  # 错发
+    UNDER_REVIEW = "under-review"  # 暂扣
+    REVIEW_CLOSED = "review-closed"  # 解除暂扣
+
+
+ISSUED = "issued"
+_ALLOWED = {
+    (Status.VALID, Status.REVOKED),
+    (Status.VALID, Status.SUSPENDED),
+    (Status.SUSPENDED, Status.VALID),
+    (Status.SUSPENDED, Status.REVOKED),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StatusEntry:
+    """The present state of one licence."""
+
+    status: Status
+    reason: str
+    changed_at: datetime
+    issuer_code: str
+    list_number: int
+    list_index: int
+
+
+class StatusRegister:
+    """Statuses of all licences in a store."""
+
+    def __init__(self, store: Store, *, permutation_key: bytes) -> None:
+        """Take the store and the secret that scatters the places in a list."""
+        self._store, self._key = store, permutation_key
+
+    def allocate(self, connection: Connection, issuer_code: str) -> tuple[int, int]:
+        """Take the next free place (list number, index) of an issuer, in the caller's transaction."""
+        query = (
+            select(status_lists.c.list_number, status_lists.c.used)
+            .where(status_lists.c.issuer_code == issuer_code)
+            .order_by(status_lists.c.list_number.desc())
+            .limit(1)
+        )
+        last = connection.execute(query).first()
+        number, used = (last.list_number, last.used) if last else (0, 0)
+        if last is None or used == ENTRIES:
+            number, used = (number + 1 if last else 0), 0
+            row = {"issuer_code": issuer_code, "list_number": number, "used": 0}
+            fresh = {"changes": 1, "published_changes": 0, "published_at": 0}
+            connection.execute(insert(status_lists).values(**row, **fresh))
+        here = (status_lists.c.issuer_code == issuer_code) & (status_lists.c.list_number == number)
+        connection.execute(update(status_lists).where(here).values(used=used + 1))
+        return number, scatter(used, self._key, f"{issuer_code}/{number}")
+
+    def record(
+        self,
+        connection: Connection,
+        identifier: str,
+        *,
+        issuer_code: str,
+        place: tuple[int, int],
+        at: int,
+    ) -> None:
+        """Write the first, valid status of a new licence."""
+        connection.execute(
+            insert(licence_status).values(
+                identifier=identifier,
+                issuer_code=issuer_code,
+                list_number=place[0],
+                list_index=place[1],
+                status=Status.VALID.value,
+                reason=ISSUED,
+                changed_at=at,
+            )
+        )
+
+    def get(self, identifier: str) -> StatusEntry:
+        """Give the present state; LicenceNotFound where there is no such licence."""
+        return read_status(self._store, identifier)
+
+    def change(
+        self, identifier: str, status: Status, reason: Reason, *, now: datetime | None = None
+    ) -> StatusEntry:
+        """Change a state and give the new one; it holds for every online check from the commit on.
+
+        Asking for the state that a licence is in already, for the same reason, changes nothing.
+        Raises StatusRefused for a change that is not allowed, LicenceNotFound for no such licence.
+        """
+        at = seconds(aware(now))
+        with self._store.write() as connection:
+            old = _entry(connection, identifier)
+            if (old.status, old.reason) == (status, reason):
+                return old
+            if (old.status, status) not in _ALLOWED:
+                message = f"a licence that is {old.status.name.lower()} cannot become {status.name.lower()}"
+                raise StatusRefused(message)
+            connection.execute(
+                update(licence_status)
+                .where(licence_status.c.identifier == identifier)
+                .values(status=status.value, reason=str(reason), changed_at=at)
+            )
+            connection.execute(
+                update(status_lists)
+                .where(
+                    status_lists.c.issuer_code == old.issuer_code,
+                    status_lists.c.list_number == old.list_number,
+                )
+                .values(changes=status_lists.c.changes + 1)
+            )
+            return _entry(connection, identifier)
+
+    def publish(
+        self,
+        issuer_code: str,
+        *,
+        key: SigningKey,
+        prefix: str,
+        folder: Path,
+        now: datetime | None = None,
+        every: bool = False,
+        lifetime: timedelta = LIFETIME,
+    ) -> list[Path]:
+        """Sign an issuer's changed lists into `folder`/ISSUER/NUMBER and give the files written.
+
+        Lists past half of `lifetime` are signed again too; `every` signs all. A crash leaves the
+        old file or the new one, and the next call does what is left.
+        """
+        moment = aware(now)
+        due = seconds(moment - lifetime / 2)
+        with self._store.read() as connection:
+            rows = connection.execute(
+                select(status_lists).where(status_lists.c.issuer_code == issuer_code)
+            ).all()
+        written = []
+        for row in rows:
+            changed = row.changes != row.published_changes
+            path = folder / issuer_code / str(row.list_number)
+            if not (every or changed or row.published_at <= due or not path.exists()):
+                continue
+            content = self._content(issuer_code, row.list_number)
+            uri = list_uri(prefix, row.list_number)
+            token = sign_status_list(
+                content, uri=uri, key=key, now=moment, lifetime=lifetime, ttl=TIME_TO_LIVE
+            )
+            write_whole(path, token)
+            self._published(issuer_code, row.list_number, row.changes, seconds(moment))
+            written.append(path)
+        return written
+
+    def _content(self, issuer_code: str, number: int) -> bytes:
+        query = select(licence_status.c.list_index, licence_status.c.status).where(
+            licence_status.c.issuer_code == issuer_code,
+            licence_status.c.list_number == number,
+            licence_status.c.status != Status.VALID.value,
+        )
+        with self._store.read() as connection:
+            return build_content((row.list_index, row.status) for row in connection.execute(query))
+
+    def _published(self, issuer_code: str, number: int, changes: int, at: int) -> None:
+        # The count was read before the content: a change in between is published again, never lost.
+        with self._store.write() as connection:
+            connection.execute(
+                update(status_lists)
+                .where(
+                    status_lists.c.issuer_code == issuer_code, status_lists.c.list_number == number
+                )
+                .values(published_changes=changes, published_at=at)
+            )
+
+
+def read_status(store: Store, identifier: str) -> StatusEntry:
+    """Give a licence's present state; LicenceNotFound where there is no such licence."""
+    with store.read() as connection:
+        return _entry(connection, identifier)
+
+
+def list_uri(prefix: str, number: int) -> str:
+    """Give the URI of a list under an issuer's prefix (which ends in a slash)."""
+    return f"{prefix}{number}"
+
+
+def scatter(counter: int, key: bytes, name: str) -> int:
+    """Permute 0 … ENTRIES-1 under a key: a Feistel network of two 10-bit halves over HMAC-SHA256."""
+    left, right = counter >> _HALF_BITS, counter & ((1 << _HALF_BITS) - 1)
+    for number in range(_ROUNDS):
+        message = f"MSB-status-index-1/{name}/{number}/{right}".encode()
+        digest = hmac.new(key, message, hashlib.sha256).digest()
+        left, right = right, left ^ (int.from_bytes(digest[:2], "big") >> (16 - _HALF_BITS))
+    return left << _HALF_BITS | right
+
+
+def _entry(connection: Connection, identifier: str) -> StatusEntry:
+    query = select(licence_status).where(licence_status.c.identifier == identifier)
+    row = connection.execute(query).first()
+    if row is None:
+        message = "no such licence"
+        raise LicenceNotFound(message)
+    return StatusEntry(
+        Status(row.status),
+        row.reason,
+        from_seconds(row.changed_at),
+        row.issuer_code,
+        row.list_number,
+        row.list_index,
+    )

@@ -1,0 +1,92 @@
+"""What a checker remembers between scans: nonces seen, and the newest trust list.
+
+One small SQLite file beside the trust list. Processes that share it refuse each other's replays;
+devices that share nothing cannot, which reports say as `replay: local`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    delete,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from msb_identity.foundation.clock import seconds
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from msb_identity.foundation.store import Store
+    from msb_wallet.scan.regions import TrustList
+
+STATE_FILE = "verifier-state.sqlite"
+KEEP_SECONDS = 600  # far longer than any shown code can live, clocks included
+metadata = MetaData()
+seen_nonces = Table(
+    "seen_nonces",
+    metadata,
+    Column("nonce", LargeBinary(64), primary_key=True),
+    Column("seen_at", BigInteger, nullable=False),
+    Index("seen_nonces_by_age", "seen_at"),
+)
+newest_lists = Table(
+    "newest_lists",
+    metadata,
+    Column("signer", String(64), primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+)
+
+
+class Memory:
+    """The state of one checker, or of several that share a store."""
+
+    def __init__(self, store: Store) -> None:
+        """Keep state in `store`, opened with this module's metadata."""
+        self._store = store
+
+    def first_sight(self, nonce: bytes, *, now: datetime) -> bool:
+        """Whether this nonce was never seen before; remembers it, atomically."""
+        at = seconds(now)
+        with self._store.write() as connection:
+            connection.execute(delete(seen_nonces).where(seen_nonces.c.seen_at < at - KEEP_SECONDS))
+            known = select(seen_nonces.c.nonce).where(seen_nonces.c.nonce == nonce)
+            if connection.execute(known).first() is not None:
+                return False
+            try:
+                connection.execute(insert(seen_nonces).values(nonce=nonce, seen_at=at))
+            except IntegrityError:
+                return False
+            return True
+
+    def accept_list(self, trust: TrustList, *, signer: str) -> str | None:
+        """Remember the newest list of a signer; give a code where this one must be refused."""
+        with self._store.write() as connection:
+            query = select(newest_lists).where(newest_lists.c.signer == signer)
+            known = connection.execute(query).first()
+            if known is None:
+                row = {"signer": signer, "version": trust.version, "digest": trust.digest}
+                connection.execute(insert(newest_lists).values(**row))
+                return None
+            if trust.version < known.version:
+                return "rolled-back"
+            if trust.version == known.version:
+                return None if trust.digest == known.digest else "two-of-one-version"
+            connection.execute(
+                update(newest_lists)
+                .where(newest_lists.c.signer == signer)
+                .values(version=trust.version, digest=trust.digest)
+            )
+            return None

@@ -1,0 +1,392 @@
+"""Scanning a shown licence (扫码): a text or a picture in, a Report out, never an exception.
+
+`Verifier.from_trust(folder)` opens the trust list with the pinned key beside it and the published
+status lists under it; with `store=` it also checks one-use codes and asks the store for states. The
+steps are those of docs/formats.md, taken in their order; what cannot be checked is never "valid".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from msb_identity.errors import (
+    AlgorithmRefused,
+    EncodingRefused,
+    SignatureRefused,
+)
+from msb_identity.foundation.clock import CHINA_TIME, aware
+from msb_identity.foundation.report import Outcome, Report, ReportBuilder
+from msb_identity.foundation.store import Store
+from msb_wallet.codes.payload import CodeKind, kind_of, read_code
+from msb_wallet.codes.present import (
+    FUTURE_TOLERANCE,
+    LIFETIME,
+    Presentation,
+    check_audience,
+    parse_presentation,
+    secret_hash,
+)
+from msb_wallet.credentials.compact import Credential, parse_credential
+from msb_wallet.errors import PictureRefused
+from msb_wallet.licences import store as tables
+from msb_wallet.licences.model import ELEMENTS
+from msb_wallet.licences.status import read_status
+from msb_wallet.licences.types import builtin_labels
+from msb_wallet.scan import memory
+from msb_wallet.scan.online import ShownCode, consume_shown, find_shown
+from msb_wallet.scan.regions import STATUS_FOLDER, TrustedIssuer, TrustList
+from msb_wallet.scan.sentences import SENTENCES
+from msb_wallet.scan.status_sources import PublishedStatus, StatusAnswer, StatusSource, StoreStatus
+from msb_wallet.scan.trust_folder import TrustFolder
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+STEPS = (
+    "format",
+    "trust-list",
+    "issuer",
+    "authority",
+    "signature-value",
+    "validity",
+    "holder-proof",
+    "audience",
+    "replay",
+    "status",
+)
+_NEWER = ("MSB3:", "MSB4:", "MSB5:", "MSB6:", "MSB7:", "MSB8:", "MSB9:")
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A code taken apart: what kind it is, the credential in it, and how it was shown."""
+
+    kind: CodeKind
+    credential: Credential
+    presentation: Presentation | None = None
+    online: ShownCode | None = None
+
+    @property
+    def shown_at(self) -> datetime | None:
+        if self.presentation is not None:
+            return self.presentation.shown_at
+        return self.online.shown_at if self.online is not None else None
+
+    @property
+    def audience(self) -> str | None:
+        if self.presentation is not None:
+            return self.presentation.audience
+        return self.online.audience if self.online is not None else None
+
+
+class Verifier:
+    """Checks codes for one window; safe to keep for as long as the window is open."""
+
+    def __init__(  # noqa: PLR0913 - each is a choice of the caller
+        self,
+        trust: TrustFolder,
+        *,
+        status: StatusSource,
+        seen: memory.Memory,
+        store: Store | None = None,
+        audience: str | None = None,
+        require_holder: bool = False,
+    ) -> None:
+        """Use `from_trust` unless the parts come from elsewhere."""
+        self._trust, self._status, self._seen, self._store = trust, status, seen, store
+        self._audience = check_audience(audience) if audience is not None else None
+        self._require_holder = require_holder
+
+    @classmethod
+    def from_trust(  # noqa: PLR0913 - each is a choice of the caller
+        cls,
+        folder: Path | str,
+        *,
+        store: Store | str | None = None,
+        audience: str | None = None,
+        require_holder: bool = False,
+        status_max_age: timedelta | None = None,
+        state: Path | None = None,
+    ) -> Self:
+        """Open a folder with trust-list.jwt, list-signer.jwk (the pinned key) and status/.
+
+        store: the wallet's store or its URL, to check online. Without it status comes from the
+            published lists and one-use codes cannot be checked.
+        audience: this window's own name; codes must then be meant for it.
+        require_holder: do not accept a printed code, which anyone may carry.
+        status_max_age: how old a published status list may be, though it has not expired.
+        state: where to remember nonces and the newest list; default beside the trust list.
+
+        Raises TrustRefused where the folder lacks the list or the key, StoreError where the store
+        or the state file cannot be opened. A list that is bad or old raises nothing: every scan
+        then says so.
+        """
+        place = Path(folder)
+        url = f"sqlite:///{(state or place / memory.STATE_FILE).absolute()}"
+        local = memory.Memory(Store.open(url, memory.metadata))
+        if isinstance(store, str):
+            store = Store.open(store, tables.metadata, memory.metadata, existing=True)
+        trust = TrustFolder(place, local)
+        source: StatusSource
+        if store is None:
+            source = PublishedStatus(place / STATUS_FOLDER, max_age=status_max_age)
+            seen = local
+        else:
+            opened = store
+            source = StoreStatus(lambda identifier: read_status(opened, identifier))
+            seen = memory.Memory(store)
+        return cls(
+            trust,
+            status=source,
+            seen=seen,
+            store=store,
+            audience=audience,
+            require_holder=require_holder,
+        )
+
+    def scan(self, code: str | bytes | Path, *, now: datetime | None = None) -> Report:
+        """Check a code: its text, or a picture (bytes, or the path of a file) with one QR code.
+
+        Never raises on bad input. OSError where a path cannot be read at all.
+        """
+        moment = aware(now)
+        if isinstance(code, str):
+            return self._scan_text(code.strip("\r\n\t "), moment)
+        from msb_wallet.codes.qr import MAX_PICTURE_BYTES, read_picture
+
+        if isinstance(code, Path):
+            with code.open("rb") as file:
+                code = file.read(MAX_PICTURE_BYTES + 1)
+        try:
+            texts = read_picture(code)
+        except PictureRefused as refusal:
+            return _unreadable(refusal.code, str(refusal))
+        if len(texts) != 1:
+            return _unreadable("several-codes" if texts else "no-code", f"{len(texts)} codes")
+        return self._scan_text(texts[0], moment)
+
+    def _scan_text(self, text: str, now: datetime) -> Report:
+        if kind_of(text) is None:
+            return _unreadable("unsupported" if text.startswith(_NEWER) else "not-ours")
+        builder = ReportBuilder("licence-code", required=STEPS, sentences=SENTENCES)
+        try:
+            kind, data = read_code(text)
+            shown = self._take_apart(kind, data, builder)
+        except EncodingRefused as error:
+            builder.failed("format", "malformed", str(error))
+            return builder.conclude()
+        if shown is not None:
+            self._check(shown, builder, now)
+        return builder.conclude()
+
+    def _take_apart(self, kind: CodeKind, data: bytes, builder: ReportBuilder) -> _Shown | None:
+        """Give the parts of a code; None where the builder already says why there are none."""
+        if kind is CodeKind.ONLINE:
+            return self._find_online(data, builder)
+        if kind is CodeKind.PRINTED:
+            shown = _Shown(kind, parse_credential(data))
+        else:
+            shown = _take_presentation(data)
+        builder.ok("format")
+        return shown
+
+    def _find_online(self, secret: bytes, builder: ReportBuilder) -> _Shown | None:
+        builder.ok("format")
+        if self._store is None:
+            builder.unknown("replay", "needs-store")
+            return None
+        try:
+            found = find_shown(self._store, secret_hash(secret))
+        except SQLAlchemyError as error:
+            builder.unknown("replay", "no-memory", type(error).__name__)
+            return None
+        if found is None:
+            builder.failed("replay", "unknown-code")
+            return None
+        return _Shown(CodeKind.ONLINE, parse_credential(found.credential), online=found)
+
+    def _check(self, shown: _Shown, builder: ReportBuilder, now: datetime) -> None:
+        """Take the steps from trust-list to status."""
+        credential = shown.credential
+        trust = self._check_trust(builder, now)
+        issuer = trust.issuers.get(credential.issuer_code) if trust else None
+        if trust is None:
+            return
+        if issuer is None:
+            builder.unknown("issuer", "unknown", credential.issuer_code[:18])
+            return
+        if not _check_signature(credential, issuer, builder):
+            return
+        _check_validity(shown, builder, now)
+        self._check_holder(shown, builder)
+        self._check_audience(shown, builder)
+        consumed = self._check_replay(shown, builder, now)
+        self._check_status(credential, issuer, trust, builder, now)
+        if shown.kind is not CodeKind.ONLINE or consumed:
+            _disclose(shown, issuer, builder)
+
+    def _check_trust(self, builder: ReportBuilder, now: datetime) -> TrustList | None:
+        opened = self._trust.current(now)
+        if opened.problem is None:
+            builder.ok("trust-list", detail=opened.detail)
+        else:
+            builder.unknown("trust-list", opened.problem, opened.detail)
+        return opened.trust
+
+    def _check_holder(self, shown: _Shown, builder: ReportBuilder) -> None:
+        if shown.kind is CodeKind.PRINTED:
+            if self._require_holder:
+                builder.unknown("holder-proof", "holder-required")
+            else:
+                builder.warning("holder-proof", "printed")
+        elif shown.kind is CodeKind.ONLINE:
+            builder.ok("holder-proof", "online")
+        elif shown.presentation is None:
+            builder.failed("holder-proof", "missing")
+        elif shown.credential.holder_key is None:
+            builder.failed("holder-proof", "no-holder-key")
+        else:
+            try:
+                shown.presentation.envelope.verify(shown.credential.holder_key)
+                builder.ok("holder-proof")
+            except (SignatureRefused, AlgorithmRefused) as error:
+                builder.failed("holder-proof", "wrong-key", str(error))
+
+    def _check_audience(self, shown: _Shown, builder: ReportBuilder) -> None:
+        if shown.audience is not None:
+            if shown.audience == self._audience:
+                builder.ok("audience")
+            else:
+                builder.failed("audience", "for-another")
+        elif self._audience is None:
+            builder.skipped("audience", "not-asked")
+        elif shown.kind is CodeKind.PRINTED:
+            builder.unknown("audience", "for-no-one")
+        else:
+            builder.failed("audience", "for-no-one")
+
+    def _check_replay(self, shown: _Shown, builder: ReportBuilder, now: datetime) -> bool:
+        """Use the code up, if all before held; a code that failed earlier is left to its holder."""
+        if shown.kind is CodeKind.PRINTED:
+            builder.skipped("replay", "static")
+            return False
+        if not builder.good_so_far():
+            return False
+        try:
+            first = self._use_up(shown, now)
+        except SQLAlchemyError as error:
+            builder.unknown("replay", "no-memory", type(error).__name__)
+            return False
+        if first:
+            where = "local" if self._store is None else "store"
+            builder.ok("replay", detail=f"replay: {where}")
+        else:
+            builder.failed("replay", "used")
+        return first
+
+    def _use_up(self, shown: _Shown, now: datetime) -> bool:
+        if shown.online is not None and self._store is not None:
+            return consume_shown(self._store, shown.online.code_hash, now=now)
+        if shown.presentation is None or shown.credential.holder_key is None:
+            return False
+        # Bound to the key, so that nobody can use up another holder's nonce.
+        bound = shown.credential.holder_key.thumbprint + shown.presentation.nonce
+        return self._seen.first_sight(hashlib.sha256(bound).digest(), now=now)
+
+    def _check_status(
+        self,
+        credential: Credential,
+        issuer: TrustedIssuer,
+        trust: TrustList,
+        builder: ReportBuilder,
+        now: datetime,
+    ) -> None:
+        if not issuer.covers(credential.status.uri):
+            return  # refused at `authority` already
+        try:
+            found = self._status.look_up(credential, issuer, trust, now)
+        except SQLAlchemyError as error:
+            found = StatusAnswer(Outcome.UNKNOWN, "no-store", type(error).__name__)
+        builder.add("status", found.outcome, found.code, found.detail)
+
+
+def _take_presentation(data: bytes) -> _Shown:
+    try:
+        presentation = parse_presentation(data)
+    except EncodingRefused:
+        # A bare credential under the prefix of a shown one: the holder's proof is what is missing.
+        return _Shown(CodeKind.OFFLINE, parse_credential(data))
+    credential = parse_credential(presentation.credential)
+    return _Shown(CodeKind.OFFLINE, credential, presentation)
+
+
+def _check_signature(credential: Credential, issuer: TrustedIssuer, builder: ReportBuilder) -> bool:
+    """Take the steps issuer, authority and signature-value; whether the signature held."""
+    key = issuer.licence_keys.get(credential.key_id)
+    if key is None:
+        builder.unknown("issuer", "unknown-key", credential.issuer_code)
+    else:
+        builder.ok("issuer", detail=credential.issuer_code)
+    if credential.identifier.issuer_code != issuer.code:
+        builder.failed("authority", "other-issuer")
+    elif credential.identifier.type_code not in issuer.types:
+        builder.failed("authority", "not-authorised", credential.identifier.type_code)
+    elif not issuer.covers(credential.status.uri):
+        builder.failed("authority", "foreign-list")
+    else:
+        builder.ok("authority", detail=f"region {issuer.region}")
+    if key is None:
+        return False
+    try:
+        credential.envelope.verify(key)
+    except AlgorithmRefused as error:
+        builder.failed("signature-value", "algorithm", str(error))
+        return False
+    except SignatureRefused as error:
+        builder.failed("signature-value", "bad", str(error))
+        return False
+    builder.ok("signature-value", detail=str(key.kind))
+    return True
+
+
+def _check_validity(shown: _Shown, builder: ReportBuilder, now: datetime) -> None:
+    credential, at = shown.credential, shown.shown_at
+    # Exact: a code 60 seconds old passes, anything older does not.
+    checks = (
+        ("not-yet-valid", now < credential.not_before),
+        ("expired", now >= credential.expires_at),
+        ("issued-in-future", credential.issued_at - now > FUTURE_TOLERANCE),
+        ("too-old", at is not None and now - at > LIFETIME),
+        ("too-old", shown.presentation is not None and now > shown.presentation.expires_at),
+        ("from-future", at is not None and at - now > FUTURE_TOLERANCE),
+    )
+    for code, wrong in checks:
+        if wrong:
+            builder.failed("validity", code)
+            return
+    builder.ok("validity", detail=f"until {credential.expires_at:%Y-%m-%dT%H:%M:%SZ}")
+
+
+def _disclose(shown: _Shown, issuer: TrustedIssuer, builder: ReportBuilder) -> None:
+    """Give the reader what the code proved, under names that a clerk knows."""
+    credential = shown.credential
+    labels = {**ELEMENTS, **builtin_labels()}
+    for name, value in credential.fields.items():
+        builder.disclose(name, value, label=labels.get(name, ""))
+    last_day = (credential.expires_at - timedelta(seconds=1)).astimezone(CHINA_TIME).date()
+    builder.disclose("valid_until", last_day.isoformat(), label="有效期至 / valid through")
+    builder.disclose("issuer", issuer.name, label="颁发机构 / issuer")
+    builder.disclose("identifier", str(credential.identifier), label="电子证照标识 / identifier")
+
+
+def _unreadable(code: str, detail: str = "") -> Report:
+    """Give the report on what is not a code of ours, or no code that can be read."""
+    builder = ReportBuilder("unknown", required=("format",), sentences=SENTENCES)
+    builder.unknown("format", code, detail)
+    return builder.conclude()
