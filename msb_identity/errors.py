@@ -11,7 +11,7 @@ MsbError
 ├── StoreError             the store cannot be opened, or is of another make
 ├── IdentifierRefused      an identity number, credit code or telephone number that cannot be right
 ├── AccountRefused         an account that cannot be made or found as asked
-└── SignInRefused          a sign-in step that did not succeed; `code` says which, `retry_after` when
+└── SignInRefused          a sign-in step that failed; `code` says which, `retry_after` when
 
 Bad documents do not raise: `check_…` functions answer with a Report. Messages never contain codes,
 tokens, keys or identity numbers.

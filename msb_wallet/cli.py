@@ -87,7 +87,8 @@ def _show(arguments: argparse.Namespace) -> int:
     licence = _licence(folder, arguments.identifier)
     audience = _audience(arguments.audience)
     if arguments.printed and audience:
-        raise CommandError("静态码不能指定窗口", "a printed code cannot be meant for one window")
+        zh = "静态码不能指定窗口"
+        raise CommandError(zh, "a printed code cannot be meant for one window")
     if arguments.printed:
         text = printed_code(licence)
     elif arguments.offline:
@@ -110,7 +111,8 @@ def _show(arguments: argparse.Namespace) -> int:
     out = Path(arguments.out)
     draw = _PICTURES.get(out.suffix.lower())
     if draw is None:
-        raise CommandError("图片须为 .png 或 .svg", "a picture is .png or .svg")
+        zh = "图片须为 .png 或 .svg"
+        raise CommandError(zh, "a picture is .png or .svg")
     write_whole(out, draw(text))
     write_out(f"{out}  ({len(text)} 字符 / characters, QR {qr_version(text)}-M)")
     return 0
@@ -194,7 +196,8 @@ def _audience(name: str | None) -> str | None:
     try:
         return None if name is None else check_audience(name)
     except ValueError as error:
-        raise CommandError("窗口名称不合要求", str(error)) from error
+        zh = "窗口名称不合要求"
+        raise CommandError(zh, str(error)) from error
 
 
 def _open_rows(name: str, stack: ExitStack) -> BinaryIO:

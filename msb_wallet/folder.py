@@ -13,7 +13,6 @@ from __future__ import annotations
 import tomllib
 from datetime import timedelta
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -52,6 +51,7 @@ from msb_wallet.scan.regions import (
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
 CONFIGURATION_FILE = "issuers.toml"
 MAX_CONFIG_BYTES = 1_000_000

@@ -91,7 +91,7 @@ def sign_jws(payload: bytes, key: SigningKey, *, type_: str) -> str:
 
 
 def parse_jws(text: str) -> Jws:
-    """Parse a compact JWS without verifying it; EncodingRefused for anything but the strict form."""
+    """Parse a compact JWS without verifying it; EncodingRefused unless it is strict."""
     if len(text) > MAX_JWS_CHARS:
         message = f"a JWS of more than {MAX_JWS_CHARS} characters"
         raise EncodingRefused(message)

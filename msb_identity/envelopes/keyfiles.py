@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from msb_identity.envelopes.jose import (
@@ -37,10 +38,8 @@ def read_signing_key(path: Path) -> SigningKey:
 def ensure_signing_key(path: Path, kind: KeyKind) -> SigningKey:
     """Read the key at `path`, making one of that kind at first."""
     if not path.exists():
-        try:
+        with suppress(FileExistsError):  # another process made it first: use that one
             write_signing_key(path, generate_key(kind))
-        except FileExistsError:
-            pass  # another process made it first: use that one
     return read_signing_key(path)
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
-from pathlib import Path
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from msb_identity.errors import StoreError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PRIVATE_MODE = 0o600
 PRIVATE_FOLDER_MODE = 0o700
@@ -60,12 +64,10 @@ def read_private(path: Path) -> bytes:
 
 
 def secret_file(path: Path, *, size: int = 32) -> bytes:
-    """Read `size` secret bytes kept at `path`, making them from the system's randomness at first."""
+    """Read the `size` secret bytes kept at `path`, made from the system's randomness at first."""
     if not path.exists():
-        try:
+        with suppress(FileExistsError):  # another process made it first: read that one
             write_private_once(path, secrets.token_bytes(size))
-        except FileExistsError:
-            pass  # another process made it first: read that one
     content = read_private(path)
     if len(content) != size:
         message = f"{path.name} does not hold {size} bytes"

@@ -64,7 +64,7 @@ class Protector:
     """Seals, opens and indexes the personal fields of one store."""
 
     def __init__(self, store: Store, *, encryption_key: bytes, index_key: bytes) -> None:
-        """Take two independent secrets of 32 bytes and the store that keeps the wrapped data keys."""
+        """Take two secrets of 32 bytes and the store that keeps the wrapped data keys."""
         if len(encryption_key) != KEY_BYTES or len(index_key) != KEY_BYTES:
             message = f"protection keys have {KEY_BYTES} bytes"
             raise ProtectionError(message)
@@ -180,8 +180,5 @@ def mask_number(number: str) -> str:
 
 def mask_phone(phone: str) -> str:
     """Mask a mobile number: 138****8000."""
-    return (
-        phone[:3] + "*" * max(len(phone) - 7, 0) + phone[-4:]
-        if len(phone) > 7
-        else "*" * len(phone)
-    )  # noqa: PLR2004
+    hidden = len(phone) - 7
+    return phone[:3] + "*" * hidden + phone[-4:] if hidden > 0 else "*" * len(phone)

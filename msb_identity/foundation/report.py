@@ -136,7 +136,8 @@ class Report:
         for step in self.steps:
             detail = f" [{step.detail}]" if step.detail else ""
             lines.append(
-                f"  {MARKS[step.outcome]} {step.id:<15} {step.code:<18} {step.zh} / {step.en}{detail}"
+                f"  {MARKS[step.outcome]} {step.id:<15} {step.code:<18}"
+                f" {step.zh} / {step.en}{detail}"
             )
         return "\n".join(lines)
 
@@ -217,7 +218,7 @@ class ReportBuilder:
         return not any(s.outcome in (Outcome.FAILED, Outcome.UNKNOWN) for s in self._steps)
 
     def conclude(self) -> Report:
-        """Close the report: required steps that were never taken are marked and decide against it."""
+        """Close the report; required steps that were never taken count against it."""
         taken = {step.id for step in self._steps}
         missing = [step_id for step_id in self._required if step_id not in taken]
         outcomes = {step.outcome for step in self._steps}

@@ -56,7 +56,7 @@ class VerifyingKey(ABC):
 
     @abstractmethod
     def verify(self, message: bytes, signature: bytes) -> None:
-        """Return when the DER signature over `message` is this key's, else raise SignatureRefused."""
+        """Return when the DER signature is this key's over `message`; else SignatureRefused."""
 
     @cached_property
     def thumbprint(self) -> bytes:

@@ -1,8 +1,8 @@
 """The card pack (卡包): what a signed-in person holds, and how they show it (亮证).
 
 Every call takes the verified access token of the holder. A licence that is another's and one that
-does not exist give the same answer. Those who only declared who they are (real-name level 1) have no
-cards, since anyone can declare any number.
+does not exist give the same answer. Those who only declared who they are (real-name level 1) have
+no cards, since anyone can declare any number.
 """
 
 from __future__ import annotations

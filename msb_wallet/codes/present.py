@@ -1,7 +1,7 @@
-"""Showing a licence (亮证): the signed wrapper of a code shown offline, the secret of one shown online.
+"""Showing a licence (亮证): the signed wrapper of an offline code, the secret of an online one.
 
 Offline, the device that the credential names signs an array: ["MSB-show-1", the issuer's exact COSE
-bytes, iat, exp, nonce] and, where the code is meant for one window, its name. The proof thus fits one
+bytes, iat, exp, nonce] and, where the code is meant for one window, its name. So a proof fits one
 licence, one minute and one use. The array's first member keeps the device key's signatures on codes
 apart from any other use of that key. Format: docs/formats.md, "shown offline".
 """
@@ -52,7 +52,7 @@ def show_offline(
     audience: str | None = None,
     now: datetime | None = None,
 ) -> str:
-    """Give the text of a code that holds for a minute; made on the holder's device, without network.
+    """Give the text of a code that holds for a minute; made on the device, without network.
 
     credential: the bytes that were bound to this very device key.
     """
@@ -90,7 +90,7 @@ def check_audience(audience: str) -> str:
 
 
 def parse_presentation(data: bytes) -> Presentation:
-    """Read the content of an MSB2 code without verifying it; EncodingRefused for any other bytes."""
+    """Read the content of an MSB2 code, not verifying it; EncodingRefused for other bytes."""
     envelope = parse_sign1(data)
     if set(envelope.protected) != {ALGORITHM}:
         message = "a proof's header names the algorithm and nothing else"

@@ -83,7 +83,7 @@ def _open(picture: bytes) -> Image:
     except PictureRefused:
         raise
     except Exception as error:
-        # Pillow's decoders raise whatever they like on damaged files; all of it means the same here.
+        # Pillow's decoders raise whatever they like on damaged files; it all means the same.
         raise PictureRefused("picture-unreadable", type(error).__name__) from error
 
 

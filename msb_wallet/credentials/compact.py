@@ -70,7 +70,7 @@ class Credential:
         return self.envelope.key_id or b""
 
 
-def sign_credential(  # noqa: PLR0913 - one argument a claim
+def sign_credential(
     *,
     identifier: LicenceIdentifier,
     issued_at: int,

@@ -33,7 +33,8 @@ figcaption span { display: block; color: var(--soft); font-size: .9em; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; margin: 0 0 .8rem; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; background: #fff; font-size: .92em; }
-td, th { text-align: left; vertical-align: top; padding: .35rem .6rem; border-top: 1px solid var(--line); }
+td, th { text-align: left; vertical-align: top; padding: .35rem .6rem;
+  border-top: 1px solid var(--line); }
 tr.failed td { color: var(--bad); } tr.unknown td, tr.warning td { color: var(--open); }
 tr.skipped td { color: var(--soft); }
 """

@@ -16,7 +16,6 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msb_identity.envelopes.keyfiles import ensure_signing_key
@@ -42,6 +41,7 @@ from msb_wallet.scan.verifier import Verifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from msb_identity.foundation.report import Report, Verdict
     from msb_wallet.licences.identifier import LicenceIdentifier
@@ -249,7 +249,8 @@ def _tell_sizes(story: _Story) -> None:
     for size in sizes:
         sys.stdout.write(
             f"    {size.fields:>2} 项/fields: MSB1 {size.printed_chars:>4} 字符/chars"
-            f" QR {size.printed_version}-M, MSB2 {size.offline_chars:>4} QR {size.offline_version}-M\n"
+            f" QR {size.printed_version}-M, MSB2 {size.offline_chars:>4}"
+            f" QR {size.offline_version}-M\n"
         )
     heading = ("项 / fields", "MSB1 字符", "QR", "MSB2 字符", "QR")
     story.page.table(heading, [tuple(str(value) for value in size) for size in sizes])
@@ -280,9 +281,8 @@ def _clear(out: Path) -> None:
     """Begin with an empty folder; only an earlier demo's is ever removed."""
     if out.exists() and any(out.iterdir()):
         if not (out / MARK).is_file():
-            raise CommandError(
-                f"{out} 不是空目录", f"{out} is not empty and holds no earlier demo: name another"
-            )
+            zh = f"{out} 不是空目录"
+            raise CommandError(zh, f"{out} is not empty and holds no earlier demo: name another")
         shutil.rmtree(out)
     out.mkdir(parents=True, exist_ok=True)
     (out / MARK).touch()

@@ -1,0 +1,1 @@
+"""Licences: their types, identifiers, content, issuing, states and tables."""

@@ -1,9 +1,9 @@
 """The licence identifier 电子证照标识 (GB/T 36904-2018).
 
 1.2.156.3005.2.TYPE.ISSUER.SERIAL.VERSION.CHECK, where TYPE is the defining authority's unified
-credit code and three digits, ISSUER the issuing authority's credit code (or, in some real systems, a
-six-digit division code), VERSION counts from 001, and CHECK is ISO/IEC 7064 MOD 37,36 over the four
-parts before it without the points. Serials that we make are random and carry no personal data.
+credit code and three digits, ISSUER the issuing authority's credit code (or, in some real systems,
+a six-digit division code), VERSION counts from 001, and CHECK is ISO/IEC 7064 MOD 37,36 over the
+four parts before it without the points. Serials that we make are random and carry no personal data.
 """
 
 from __future__ import annotations

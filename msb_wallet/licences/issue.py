@@ -75,7 +75,7 @@ class RowResult:
 class Issuer:
     """Issues licences of one type for one authority into one store."""
 
-    def __init__(  # noqa: PLR0913 - what an issuing desk consists of
+    def __init__(
         self,
         store: Store,
         protector: Protector,
@@ -85,7 +85,7 @@ class Issuer:
         key: SigningKey,
         status_prefix: str,
     ) -> None:
-        """status_prefix: the URI, ending in a slash, under which the authority's lists are published."""
+        """status_prefix: the URI, ending in a slash, under which the lists are published."""
         self._store, self._protector = store, protector
         self.type, self.authority = type_, authority
         self._key, self._status_prefix = key, status_prefix

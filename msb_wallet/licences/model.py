@@ -1,13 +1,12 @@
 """A licence as data (GB/T 36903-2018) and the checks that a row passes to become one.
 
 Element names are the standard's pinyin codes. A row gives what differs from licence to licence; the
-type and the issuing authority give the rest. `licence_from_row` finds every fault of a row, not only
-the first, so that a clerk mends a file once.
+type and the issuing authority give the rest. `licence_from_row` finds every fault of a row, not
+only the first, so that a clerk mends a file once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +17,8 @@ from msb_identity.people.identifiers import check_identity_number
 from msb_wallet.errors import Fault, LicenceRefused
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from msb_wallet.licences.types import ExtensionField, LicenceType
 
 MAX_NAME = 100

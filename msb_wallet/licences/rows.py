@@ -26,7 +26,7 @@ _SNIFF_BYTES = 65_536
 
 @dataclass(frozen=True, slots=True)
 class NumberedRow:
-    """One row with the line it ends on in the file, and what is wrong before looking at its cells."""
+    """One row, the line it ends on, and what is wrong before looking at its cells."""
 
     line: int
     cells: Mapping[str, str] = field(repr=False)

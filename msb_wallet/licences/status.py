@@ -76,7 +76,7 @@ class StatusRegister:
         self._store, self._key = store, permutation_key
 
     def allocate(self, connection: Connection, issuer_code: str) -> tuple[int, int]:
-        """Take the next free place (list number, index) of an issuer, in the caller's transaction."""
+        """Take an issuer's next free place (list number, index) in the caller's transaction."""
         query = (
             select(status_lists.c.list_number, status_lists.c.used)
             .where(status_lists.c.issuer_code == issuer_code)
@@ -134,7 +134,8 @@ class StatusRegister:
             if (old.status, old.reason) == (status, reason):
                 return old
             if (old.status, status) not in _ALLOWED:
-                message = f"a licence that is {old.status.name.lower()} cannot become {status.name.lower()}"
+                names = old.status.name.lower(), status.name.lower()
+                message = "a licence that is {} cannot become {}".format(*names)
                 raise StatusRefused(message)
             connection.execute(
                 update(licence_status)
@@ -222,7 +223,7 @@ def list_uri(prefix: str, number: int) -> str:
 
 
 def scatter(counter: int, key: bytes, name: str) -> int:
-    """Permute 0 … ENTRIES-1 under a key: a Feistel network of two 10-bit halves over HMAC-SHA256."""
+    """Permute 0 … ENTRIES-1 under a key: a Feistel network, 10-bit halves, HMAC-SHA256."""
     left, right = counter >> _HALF_BITS, counter & ((1 << _HALF_BITS) - 1)
     for number in range(_ROUNDS):
         message = f"MSB-status-index-1/{name}/{number}/{right}".encode()

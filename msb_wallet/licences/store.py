@@ -91,7 +91,7 @@ device_credentials = Table(
 
 
 class Status(IntEnum):
-    """States of a licence, as the 2 bits of a status list say them (Token Status List, section 7)."""
+    """States of a licence, as a status list's 2 bits say them (Token Status List, section 7)."""
 
     VALID = 0
     REVOKED = 1

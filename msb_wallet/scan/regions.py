@@ -1,7 +1,8 @@
 """The trust list: which issuers may issue which licences, with which keys (docs/formats.md).
 
-A JWS signed by a key that the checker holds already (pinned). It is versioned and dated: it expires,
-and a version older than one seen before is refused by the verifier. Nothing in a code can add to it.
+A JWS signed by a key that the checker holds already (pinned). It is versioned and dated: it
+expires, and a version older than one seen before is refused by the verifier. Nothing in a code can
+add to it.
 """
 
 from __future__ import annotations

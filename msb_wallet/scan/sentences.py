@@ -5,9 +5,10 @@ Stable codes: docs/formats.md, "report". A code that a checker can do something 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from msb_identity.foundation.report import Sentences
+if TYPE_CHECKING:
+    from msb_identity.foundation.report import Sentences
 
 SENTENCES: Final[Sentences] = {
     ("format", "ok"): ("码的格式正确", "the code is well-formed"),

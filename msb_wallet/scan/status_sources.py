@@ -1,8 +1,8 @@
 """Where a scan learns a licence's state: published lists in a folder, or the store itself.
 
 Both answer with an outcome and a code for the step `status`. A list is believed only when its
-signature is by a status key of the very issuer that signed the licence, and its `sub` is the URI that
-the licence names, under a prefix that the trust list gives that issuer.
+signature is by a status key of the very issuer that signed the licence, and its `sub` is the URI
+that the licence names, under a prefix that the trust list gives that issuer.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class StoreStatus:
     def look_up(
         self, credential: Credential, issuer: TrustedIssuer, _trust: TrustList, _now: datetime
     ) -> StatusAnswer:
-        """Give the state in the store; the place that the credential names must be the licence's."""
+        """Give the state in the store; the place the credential names must be the licence's."""
         try:
             entry = self._get(credential.identifier.short)
         except LicenceNotFound:

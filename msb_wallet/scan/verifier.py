@@ -88,7 +88,7 @@ class _Shown:
 class Verifier:
     """Checks codes for one window; safe to keep for as long as the window is open."""
 
-    def __init__(  # noqa: PLR0913 - each is a choice of the caller
+    def __init__(
         self,
         trust: TrustFolder,
         *,
@@ -104,7 +104,7 @@ class Verifier:
         self._require_holder = require_holder
 
     @classmethod
-    def from_trust(  # noqa: PLR0913 - each is a choice of the caller
+    def from_trust(
         cls,
         folder: Path | str,
         *,
