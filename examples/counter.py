@@ -1,6 +1,6 @@
 """窗口扫码 / A counter: scan pictures of codes given as arguments and say what they prove.
 
-    python examples/counter.py TRUST_FOLDER PICTURE…
+python examples/counter.py TRUST_FOLDER PICTURE…
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from msb_wallet import Verifier
 
 def main(arguments: list[str]) -> int:
     """Scan each picture; the exit status is 0 only when every code was accepted."""
-    if len(arguments) < 2:  # noqa: PLR2004 - a folder and at least one picture
+    if len(arguments) < 2:
         sys.stderr.write(f"{__doc__}\n")
         return 2
     folder, *pictures = arguments

@@ -6,6 +6,7 @@ verifying commands, docs/formats.md, "exit status". `issue` exits 1 where a row 
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sys
@@ -228,7 +229,7 @@ def _print_row(result: RowResult, *, first: bool, as_json: bool) -> None:
         write_out(f"{result.line}: {result.issued.identifier}{note}")
     else:
         for fault in result.faults:
-            write_out(f"{result.line}: ✗ {fault.column} {fault.code}: {fault.zh} / {fault.en}")
+            write_out(f"{result.line}: ✗ {fault.place} [{fault.code}]: {fault.zh} / {fault.en}")
 
 
 def _row_json(result: RowResult) -> dict[str, object]:
@@ -243,7 +244,7 @@ def _row_json(result: RowResult) -> dict[str, object]:
 
 def _fault_json(faults: Sequence[Fault]) -> Iterator[dict[str, str]]:
     for fault in faults:
-        yield {"column": fault.column, "code": fault.code, "zh": fault.zh, "en": fault.en}
+        yield dataclasses.asdict(fault)
 
 
 def _parser() -> CommandParser:

@@ -38,6 +38,12 @@ class Fault:
     code: str
     zh: str
     en: str
+    title: str = ""
+
+    @property
+    def place(self) -> str:
+        """The column as a clerk knows it: its code, and its Chinese name where it has one."""
+        return f"{self.column} {self.title}".rstrip()
 
 
 class LicenceRefused(WalletError):

@@ -61,7 +61,8 @@ class Store:
             with store.write() as connection:
                 for metadata in tables:
                     metadata.create_all(connection)
-        except (ArgumentError, SQLAlchemyError, OSError) as error:
+        except (ArgumentError, SQLAlchemyError, OSError, ValueError, ImportError) as error:
+            # ValueError: a port that is no number; ImportError: a driver that is not installed
             message = f"the store cannot be opened: {type(error).__name__}"
             raise StoreError(message) from error
         return store

@@ -6,6 +6,7 @@ offline with the holder's proof. Upper case and digits only, so that a QR code s
 
 from __future__ import annotations
 
+import struct
 import zlib
 from enum import StrEnum
 
@@ -16,8 +17,11 @@ MAX_CODE_CHARS = 4_296  # the largest QR code in alphanumeric mode
 MAX_UNPACKED_BYTES = 65_536
 SECRET_BYTES = 16
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
-_VALUES = {character: value for value, character in enumerate(_ALPHABET)}
-_PAIR, _TRIPLE = 2, 3
+_OUTSIDE = 0xFF
+_VALUES = bytes(
+    _ALPHABET.index(chr(byte)) if chr(byte) in _ALPHABET else _OUTSIDE for byte in range(256)
+)
+_TRIPLE = 3
 
 
 class CodeKind(StrEnum):
@@ -43,24 +47,26 @@ def encode_base45(data: bytes) -> str:
 
 def decode_base45(text: str) -> bytes:
     """Read Base45; EncodingRefused for other characters, lengths or values over 16 bits."""
-    try:
-        values = [_VALUES[character] for character in text]
-    except KeyError as error:
+    values = text.encode("ascii", "replace").translate(_VALUES)
+    if _OUTSIDE in values or not text.isascii():
         message = "a character outside Base45"
-        raise EncodingRefused(message) from error
-    if len(values) % _TRIPLE == 1:
+        raise EncodingRefused(message)
+    whole = len(values) - len(values) % _TRIPLE
+    numbers = [
+        first + 45 * second + 2025 * third
+        for first, second, third in zip(
+            values[0:whole:3], values[1:whole:3], values[2:whole:3], strict=True
+        )
+    ]
+    last = values[whole:]
+    if len(last) == 1:
         message = "Base45 of an impossible length"
         raise EncodingRefused(message)
-    out = bytearray()
-    for at in range(0, len(values), _TRIPLE):
-        group = values[at : at + _TRIPLE]
-        number = sum(value * 45**power for power, value in enumerate(group))
-        size = len(group) - 1
-        if number >= 1 << (8 * size):
-            message = "Base45 of a value that is too large"
-            raise EncodingRefused(message)
-        out += number.to_bytes(size, "big")
-    return bytes(out)
+    rest = last[0] + 45 * last[1] if last else 0
+    if max(numbers, default=0) > 0xFFFF or rest > 0xFF:  # noqa: PLR2004 - two bytes, one byte
+        message = "Base45 of a value that is too large"
+        raise EncodingRefused(message)
+    return struct.pack(f">{len(numbers)}H", *numbers) + (bytes((rest,)) if last else b"")
 
 
 def write_code(kind: CodeKind, data: bytes) -> str:

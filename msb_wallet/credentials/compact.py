@@ -23,7 +23,7 @@ from msb_identity.envelopes.cose import (
 )
 from msb_identity.errors import EncodingRefused, IdentifierRefused, KeyRefused
 from msb_identity.foundation.clock import from_seconds
-from msb_wallet.licences.identifier import LicenceIdentifier
+from msb_wallet.licences.identifier import ROOT, LicenceIdentifier
 from msb_wallet.licences.status_list import ENTRIES, is_status_uri
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def parse_credential(data: bytes) -> Credential:
         issued, start, end = (from_seconds(_number(claims[name])) for name in (_IAT, _NBF, _EXP))
     except (IdentifierRefused, KeyRefused, ValueError) as error:
         raise EncodingRefused(str(error)) from error
-    if str(claims[_SUB]) != identifier.short:
+    if str(claims[_SUB]).startswith(ROOT):
         message = "the identifier carries its root"
         raise EncodingRefused(message)
     return Credential(

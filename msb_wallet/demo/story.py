@@ -234,7 +234,7 @@ def _issue(story: _Story, issuer: Issuer) -> LicenceIdentifier:
     for result in results:
         for fault in result.faults:
             story.say(
-                f"第 {result.line} 行 {fault.column}：{fault.zh}",
+                f"第 {result.line} 行 {fault.place}：{fault.zh}",
                 f"line {result.line} {fault.column}: {fault.en}",
             )
     identifier = issued[0].identifier

@@ -90,7 +90,7 @@ def check_character(body: str) -> str:
     """Give the ISO/IEC 7064 hybrid MOD 37,36 check character (GB/T 17710)."""
     product = len(ALPHABET)
     for character in body:
-        total = (product + ALPHABET.index(character)) % 36
+        total = (product + int(character, 36)) % 36
         product = (total or 36) * 2 % 37
     return ALPHABET[(37 - product) % 36]
 

@@ -108,7 +108,7 @@ def licence_from_row(
 
     row: the ROW_ELEMENTS and the type's own; texts, dates as 2026-01-31 or 20260131.
     """
-    checker = _Row(row)
+    checker = _Row(row, {**ELEMENTS, **{field.key: field.name for field in type_.fields}})
     number = checker.text("ZZBH", MAX_NUMBER)
     name = checker.text("CZZT", MAX_NAME)
     holder = checker.holder_code("CZZTDM", now)
@@ -154,12 +154,12 @@ def parse_date(text: str) -> date | None:
 class _Row:
     """Checks the cells of one row and gathers what is wrong."""
 
-    def __init__(self, row: Mapping[str, str]) -> None:
-        self._row = row
+    def __init__(self, row: Mapping[str, str], titles: Mapping[str, str]) -> None:
+        self._row, self._titles = row, titles
         self.faults: list[Fault] = []
 
     def fault(self, column: str, code: str, zh: str, en: str) -> None:
-        self.faults.append(Fault(column, code, zh, en))
+        self.faults.append(Fault(column, code, zh, en, self._titles.get(column, "")))
 
     def text(self, column: str, longest: int, *, required: bool = True) -> str:
         value = self._row.get(column, "").strip()

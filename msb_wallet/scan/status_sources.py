@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from msb_identity.pki.keys import VerifyingKey
     from msb_wallet.credentials.compact import Credential
     from msb_wallet.licences.status import StatusEntry
     from msb_wallet.scan.regions import TrustedIssuer, TrustList
@@ -76,13 +77,28 @@ class StoreStatus:
         return answer(entry.status, f"store; {entry.reason}")
 
 
+@dataclass(slots=True)
+class _Kept:
+    """A parsed list file, and the key under which its signature was found good."""
+
+    stamp: tuple[int, int, int]
+    token: StatusList
+    good_under: VerifyingKey | None = None
+
+    def verify(self, key: VerifyingKey) -> None:
+        """Verify the list's signature once for each file and key."""
+        if self.good_under != key:
+            self.token.envelope.verify(key)
+            self.good_under = key
+
+
 class PublishedStatus:
     """Reads status lists from a folder, ISSUER/NUMBER, as a CDN or an update brought them."""
 
     def __init__(self, folder: Path, *, max_age: timedelta | None = None) -> None:
         """max_age: refuse lists signed longer ago than that, though they have not expired yet."""
         self._folder, self._max_age = folder, max_age
-        self._kept: dict[Path, tuple[tuple[int, int, int], StatusList]] = {}
+        self._kept: dict[Path, _Kept] = {}
 
     def look_up(
         self, credential: Credential, issuer: TrustedIssuer, trust: TrustList, now: datetime
@@ -90,12 +106,13 @@ class PublishedStatus:
         """Give the state that the published list shows."""
         path = self._folder / issuer.code / list_uri_tail(credential.status.uri, issuer)
         try:
-            token = self._read(path)
+            kept = self._read(path)
         except OSError:
             return StatusAnswer(Outcome.UNKNOWN, "missing", "no list file")
         except EncodingRefused as error:
             return StatusAnswer(Outcome.UNKNOWN, "unreadable", str(error))
-        refused = self._refuse(token, credential, issuer, trust) or self._too_old(token, now)
+        token = kept.token
+        refused = self._refuse(kept, credential, issuer, trust) or self._too_old(token, now)
         if refused is not None:
             return refused
         try:
@@ -104,27 +121,28 @@ class PublishedStatus:
             return StatusAnswer(Outcome.UNKNOWN, "unreadable", "no such entry, or no such state")
         return answer(status, f"list of {token.issued_at:%Y-%m-%dT%H:%M:%SZ}")
 
-    def _read(self, path: Path) -> StatusList:
-        """Parse the file, or give the parsed one where the file has not changed."""
+    def _read(self, path: Path) -> _Kept:
+        """Parse the file, or give the parsed list where the file has not changed."""
         with path.open("rb") as file:
             found = os.fstat(file.fileno())
             stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
             kept = self._kept.get(path)
-            if kept is not None and kept[0] == stamp:
-                return kept[1]
-            parsed = parse_status_list(file.read(MAX_TOKEN_BYTES + 1))
-        self._kept[path] = (stamp, parsed)
-        return parsed
+            if kept is not None and kept.stamp == stamp:
+                return kept
+            kept = _Kept(stamp, parse_status_list(file.read(MAX_TOKEN_BYTES + 1)))
+        self._kept[path] = kept
+        return kept
 
     def _refuse(
-        self, token: StatusList, credential: Credential, issuer: TrustedIssuer, trust: TrustList
+        self, kept: _Kept, credential: Credential, issuer: TrustedIssuer, trust: TrustList
     ) -> StatusAnswer | None:
+        token = kept.token
         key_id = token.envelope.key_id or b""
         signer = issuer if key_id in issuer.status_keys else trust.status_signer(key_id)
         if signer is None:
             return StatusAnswer(Outcome.UNKNOWN, "unknown-signer", "no listed key signed the list")
         try:
-            token.envelope.verify(signer.status_keys[key_id])
+            kept.verify(signer.status_keys[key_id])
         except (SignatureRefused, AlgorithmRefused) as error:
             return StatusAnswer(Outcome.UNKNOWN, "bad-signature", str(error))
         if signer is not issuer:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from msb_identity.pki.keys import VerifyingKey
     from msb_wallet.scan.memory import Memory
 
 FUTURE_TOLERANCE = timedelta(seconds=60)
@@ -37,23 +38,28 @@ class OpenedList:
     detail: str = ""
 
 
+def pinned_signer(folder: Path) -> VerifyingKey:
+    """Read the key that signs the folder's list; TrustRefused where key or list is not there."""
+    try:
+        signer = read_verifying_key(folder / SIGNER_FILE)
+    except (StoreError, KeyRefused, EncodingRefused) as error:
+        message = f"the pinned key {SIGNER_FILE} cannot be used: {error}"
+        raise TrustRefused(message) from error
+    if not (folder / LIST_FILE).is_file():
+        message = f"there is no {LIST_FILE} in {folder.name}"
+        raise TrustRefused(message)
+    return signer
+
+
 class TrustFolder:
     """Gives the present trust list; a new file in its place is taken up at the next scan."""
 
-    def __init__(self, folder: Path, memory: Memory) -> None:
-        """Pin the signer's key; TrustRefused where key or list is not there at all."""
+    def __init__(self, folder: Path, signer: VerifyingKey, memory: Memory) -> None:
+        """Take the folder, the key that `pinned_signer` gave, and where versions are remembered."""
         self._path = folder / LIST_FILE
-        self._memory = memory
+        self._signer, self._memory = signer, memory
         self._stamp: tuple[int, int, int] | None = None
         self._opened = OpenedList(None, "unreadable")
-        try:
-            self._signer = read_verifying_key(folder / SIGNER_FILE)
-        except (StoreError, KeyRefused, EncodingRefused) as error:
-            message = f"the pinned key {SIGNER_FILE} cannot be used: {error}"
-            raise TrustRefused(message) from error
-        if not self._path.is_file():
-            message = f"there is no {LIST_FILE} in {folder.name}"
-            raise TrustRefused(message)
 
     def current(self, now: datetime) -> OpenedList:
         """Give the list, and judge its age at `now`."""

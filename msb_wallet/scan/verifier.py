@@ -8,6 +8,7 @@ steps are those of docs/formats.md, taken in their order; what cannot be checked
 from __future__ import annotations
 
 import hashlib
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from msb_identity.errors import (
     AlgorithmRefused,
     EncodingRefused,
     SignatureRefused,
+    StoreError,
 )
 from msb_identity.foundation.clock import CHINA_TIME, aware
 from msb_identity.foundation.report import Outcome, Report, ReportBuilder
@@ -43,7 +45,7 @@ from msb_wallet.scan.online import ShownCode, consume_shown, find_shown
 from msb_wallet.scan.regions import STATUS_FOLDER, TrustedIssuer, TrustList
 from msb_wallet.scan.sentences import SENTENCES
 from msb_wallet.scan.status_sources import PublishedStatus, StatusAnswer, StatusSource, StoreStatus
-from msb_wallet.scan.trust_folder import TrustFolder
+from msb_wallet.scan.trust_folder import TrustFolder, pinned_signer
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -97,11 +99,13 @@ class Verifier:
         store: Store | None = None,
         audience: str | None = None,
         require_holder: bool = False,
+        opened: ExitStack | None = None,
     ) -> None:
-        """Use `from_trust` unless the parts come from elsewhere."""
+        """Use `from_trust` unless the parts come from elsewhere; `close` closes what was `opened`."""
         self._trust, self._status, self._seen, self._store = trust, status, seen, store
         self._audience = check_audience(audience) if audience is not None else None
         self._require_holder = require_holder
+        self._opened = opened or ExitStack()
 
     @classmethod
     def from_trust(
@@ -128,27 +132,34 @@ class Verifier:
         then says so.
         """
         place = Path(folder)
-        url = f"sqlite:///{(state or place / memory.STATE_FILE).absolute()}"
-        local = memory.Memory(Store.open(url, memory.metadata))
-        if isinstance(store, str):
-            store = Store.open(store, tables.metadata, memory.metadata, existing=True)
-        trust = TrustFolder(place, local)
-        source: StatusSource
-        if store is None:
-            source = PublishedStatus(place / STATUS_FOLDER, max_age=status_max_age)
-            seen = local
-        else:
-            opened = store
-            source = StoreStatus(lambda identifier: read_status(opened, identifier))
-            seen = memory.Memory(store)
-        return cls(
-            trust,
-            status=source,
-            seen=seen,
-            store=store,
-            audience=audience,
-            require_holder=require_holder,
-        )
+        signer = pinned_signer(place)
+        with ExitStack() as opened:
+            state_file = _open_state(state or place / memory.STATE_FILE)
+            local = memory.Memory(opened.enter_context(closing(state_file)))
+            if isinstance(store, str):
+                found = Store.open(store, tables.metadata, memory.metadata, existing=True)
+                store = opened.enter_context(closing(found))
+            return cls(
+                TrustFolder(place, signer, local),
+                status=_status_source(place, store, status_max_age),
+                seen=local if store is None else memory.Memory(store),
+                store=store,
+                audience=audience,
+                require_holder=require_holder,
+                opened=opened.pop_all(),
+            )
+
+    def close(self) -> None:
+        """Close the files that `from_trust` opened; a Store object that was passed stays open."""
+        self._opened.close()
+
+    def __enter__(self) -> Self:
+        """Use as a context."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
 
     def scan(self, code: str | bytes | Path, *, now: datetime | None = None) -> Report:
         """Check a code: its text, or a picture (bytes, or the path of a file) with one QR code.
@@ -316,12 +327,30 @@ class Verifier:
         builder.add("status", found.outcome, found.code, found.detail)
 
 
+def _open_state(path: Path) -> Store:
+    try:
+        return Store.open(f"sqlite:///{path.absolute()}", memory.metadata)
+    except StoreError as error:
+        message = f"the state file {path.name} cannot be opened for writing: name another (--state)"
+        raise StoreError(message) from error
+
+
+def _status_source(place: Path, store: Store | None, max_age: timedelta | None) -> StatusSource:
+    if store is None:
+        return PublishedStatus(place / STATUS_FOLDER, max_age=max_age)
+    opened = store
+    return StoreStatus(lambda identifier: read_status(opened, identifier))
+
+
 def _take_presentation(data: bytes) -> _Shown:
     try:
         presentation = parse_presentation(data)
-    except EncodingRefused:
-        # A bare credential under the prefix of a shown one: the holder's proof is what is missing.
-        return _Shown(CodeKind.OFFLINE, parse_credential(data))
+    except EncodingRefused as error:
+        try:
+            # A bare credential under the prefix of a shown one: what is missing is the proof.
+            return _Shown(CodeKind.OFFLINE, parse_credential(data))
+        except EncodingRefused:
+            raise error from None
     credential = parse_credential(presentation.credential)
     return _Shown(CodeKind.OFFLINE, credential, presentation)
 
