@@ -165,17 +165,11 @@ def _check_headers(
         raise EncodingRefused(message)
     if CRITICAL in protected:
         named = protected[CRITICAL]
-        known = (
-            isinstance(named, list)
-            and named
-            and all(
-                type(n) is int
-                and n in _UNDERSTOOD
-                and n in protected  # true equals 1, but is no label
-                for n in named
-            )
+        # A label is an integer proper: true equals 1, but names nothing.
+        known = isinstance(named, list) and all(
+            type(label) is int and label in _UNDERSTOOD and label in protected for label in named
         )
-        if not known:
+        if not named or not known:
             message = "COSE crit names a header that is not understood"
             raise EncodingRefused(message)
     if not lenient and (unprotected or ALGORITHM not in protected):

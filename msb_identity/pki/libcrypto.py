@@ -221,7 +221,13 @@ def prove(library: LibCrypto) -> None:
     changed_signature = _ANSWER_SIGNATURE[:-1] + bytes((_ANSWER_SIGNATURE[-1] ^ 1,))
     pair = library.take(_ANSWER_POINT, _ANSWER_PRIVATE)
     own = library.sign_digest(pair, _ANSWER_DIGEST)
+    try:
+        library.take(_ANSWER_POINT, _ANSWER_PRIVATE[:-1] + bytes((_ANSWER_PRIVATE[-1] ^ 1,)))
+        wrong_pair_refused = False
+    except KeyRefused:
+        wrong_pair_refused = True
     answers = (
+        wrong_pair_refused,
         library.verify_digest(public, _ANSWER_DIGEST, _ANSWER_SIGNATURE),
         not library.verify_digest(public, changed_digest, _ANSWER_SIGNATURE),
         not library.verify_digest(public, _ANSWER_DIGEST, changed_signature),
