@@ -72,7 +72,7 @@ def check_credit_code(text: str) -> str:
     (characters 9 to 17) has a check of its own, which is not asked here.
     """
     code = text.strip()
-    # Characters outside ASCII are refused before upper(): 'ſ'.upper() is an S.
+    # Characters outside ASCII are refused before upper(), which makes FF of the ligature ﬀ.
     if not code.isascii() or not _CREDIT_CODE.fullmatch(code.upper()):
         raise IdentifierRefused(
             "form",

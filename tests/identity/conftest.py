@@ -1,0 +1,149 @@
+"""The world of the identity tests: one store, one person, a sender that only records."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from msb_identity.foundation import protect
+from msb_identity.foundation.protect import Protector
+from msb_identity.foundation.store import Store
+from msb_identity.people import accounts
+from msb_identity.people.accounts import Accounts
+from msb_identity.signin import limits, sms
+from msb_identity.signin.sms import SmsSignIn
+from msb_identity.sso import sessions
+from msb_identity.sso.sessions import Sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from msb_identity.people.accounts import Person
+
+ROOT = Path(__file__).parents[2]
+NAME, NUMBER, MOBILE = "张三", "11010519491231002X", "13800138000"
+NOW = datetime(2026, 1, 31, 4, 0, tzinfo=UTC)
+TABLES = (
+    protect.metadata,
+    accounts.metadata,
+    limits.metadata,
+    sms.metadata,
+    sessions.metadata,
+)
+
+
+@dataclass
+class FakeSender:
+    """Sends nothing: keeps what it was given."""
+
+    sent: list[tuple[str, str]] = field(default_factory=list)
+
+    def send(self, mobile: str, text: str) -> None:
+        self.sent.append((mobile, text))
+
+    @property
+    def last_code(self) -> str:
+        found = re.search(r"[0-9]{6}", self.sent[-1][1])
+        assert found is not None
+        return found[0]
+
+
+@dataclass
+class World:
+    folder: Path
+    store: Store
+    protector: Protector
+    accounts: Accounts
+    sender: FakeSender
+    sms: SmsSignIn
+    sessions: Sessions
+    name: str = NAME
+    number: str = NUMBER
+    mobile: str = MOBILE
+    now: datetime = NOW
+
+    def register(self) -> Person:
+        return self.accounts.register(
+            name=NAME, identity_number=NUMBER, mobile=MOBILE, level=3, method="counter", now=NOW
+        )
+
+    @property
+    def url(self) -> str:
+        return f"sqlite:///{self.folder / 'store.sqlite'}"
+
+    def bytes_on_disk(self) -> bytes:
+        """All of the database: its file, its log of writes, its index."""
+        return b"".join(path.read_bytes() for path in self.folder.glob("store.sqlite*"))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    store = Store.open(f"sqlite:///{tmp_path / 'store.sqlite'}", *TABLES)
+    protector = Protector.from_folder(store, tmp_path / "keys")
+    people, sender = Accounts(store, protector), FakeSender()
+    yield World(
+        folder=tmp_path,
+        store=store,
+        protector=protector,
+        accounts=people,
+        sender=sender,
+        sms=SmsSignIn(store, protector, people, sender),
+        sessions=Sessions(store),
+    )
+    store.close()
+
+
+class Race(Protocol):
+    def __call__(self, script: str, *arguments: str, processes: int = 2) -> list[str]: ...
+
+
+@pytest.fixture
+def race() -> Race:
+    """Run a script in several processes that all pass `go()` at the same moment.
+
+    The script may call `go()` once, after its preparations; what it prints is given back.
+    """
+    return _race
+
+
+_HEAD = """
+import sys
+arguments = sys.argv[1:]
+def go():
+    print("ready", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def _race(script: str, *arguments: str, processes: int = 2) -> list[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", _HEAD + script, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        for _ in range(processes)
+    ]
+    for process in running:
+        assert process.stdout is not None
+        if process.stdout.readline() != "ready\n":
+            raise AssertionError(process.communicate()[1])
+    for process in running:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    results = [process.communicate(timeout=120) for process in running]
+    assert [process.returncode for process in running] == [0] * processes, results
+    return [out.strip() for out, _ in results]
