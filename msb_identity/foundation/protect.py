@@ -77,7 +77,17 @@ class Protector:
 
     @classmethod
     def from_folder(cls, store: Store, folder: Path) -> Protector:
-        """Use the key files of a data folder (mode 0600), making them at first."""
+        """Use the key files of a data folder (mode 0600), making them for a new store only.
+
+        A store that was made with keys is never given others: with another index key everything
+        that is looked up would be missing, and rows would be issued again.
+        """
+        with store.read() as connection:
+            in_use = connection.execute(select(data_keys.c.number).limit(1)).first() is not None
+        for name in ("encryption.key", "index.key"):
+            if in_use and not (folder / name).exists():
+                message = f"{name} is missing, and this store was made with it: restore it"
+                raise ProtectionError(message)
         return cls(
             store,
             encryption_key=secret_file(folder / "encryption.key"),

@@ -13,8 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, event
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import (
+    ArgumentError,
+    DisconnectionError,
+    InvalidRequestError,
+    SQLAlchemyError,
+)
 
 from msb_identity.errors import StoreError
 
@@ -57,6 +62,7 @@ class Store:
             file.parent.mkdir(parents=True, exist_ok=True)
             engine = create_engine(parsed, hide_parameters=True)
             _prepare_sqlite(engine)
+            _watch_file(engine, file)
             store = cls(engine)
             with store.write() as connection:
                 for metadata in tables:
@@ -86,6 +92,12 @@ class Store:
         self._engine.dispose()
 
 
+def file_url(path: Path) -> str:
+    """Give the URL of an SQLite file, whatever characters its path has."""
+    url = URL.create("sqlite", database=str(path.absolute()))
+    return url.render_as_string(hide_password=False)
+
+
 def _prepare_sqlite(engine: Engine) -> None:
     """Set up each connection, and let us, not the driver, begin transactions."""
 
@@ -106,3 +118,32 @@ def _prepare_sqlite(engine: Engine) -> None:
     def begin(connection: Connection) -> None:
         write = connection.get_execution_options().get(_WRITE, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _watch_file(engine: Engine, path: Path) -> None:
+    """Never go on reading a database file that was deleted or put back from a backup.
+
+    A kept connection would: SQLite holds the old file open, and a revocation in the new one would
+    not be seen. Pooled connections to another file than the present one are opened anew.
+    """
+
+    def identity() -> tuple[int, int] | None:
+        try:
+            found = path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    @event.listens_for(engine, "connect")
+    def connect(_connection: object, record: Any) -> None:  # noqa: ANN401 - a pool's record
+        record.info["file"] = identity()
+
+    @event.listens_for(engine, "checkout")
+    def checkout(_connection: object, record: Any, _proxy: object) -> None:  # noqa: ANN401
+        present = identity()
+        if present is None:
+            message = "the database file is gone"
+            raise InvalidRequestError(message)
+        if record.info.get("file") != present:
+            message = "the database file was replaced"
+            raise DisconnectionError(message)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from msb_identity.foundation.clock import aware
 from msb_wallet.codes.payload import CodeKind, write_code
-from msb_wallet.codes.present import check_audience, new_secret, secret_hash
+from msb_wallet.codes.present import check_audience, new_secret
 from msb_wallet.errors import LicenceNotFound, PresentRefused
 from msb_wallet.licences.identifier import LicenceIdentifier
 from msb_wallet.licences.status import read_status
@@ -122,7 +122,7 @@ def online_code(
     secret = new_secret()
     record_shown(
         store,
-        secret_hash(secret),
+        secret,
         identifier=licence.identifier,
         audience=audience,
         now=aware(now),

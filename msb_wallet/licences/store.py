@@ -74,6 +74,7 @@ shown_codes = Table(
     "shown_codes",
     metadata,
     Column("code_hash", LargeBinary(32), primary_key=True),
+    Column("binding", LargeBinary(32), nullable=False),  # under the secret, of the next three
     Column("identifier", ForeignKey("licences.identifier"), nullable=False),
     Column("audience", String(200), nullable=True),
     Column("shown_at", BigInteger, nullable=False),

@@ -661,3 +661,32 @@ def test_a_portal_that_verifies_loads_no_database() -> None:
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
     assert tokens.TOKEN_TYPE == "at+jwt"
+
+
+@pytest.mark.parametrize("claim", [{"act": {"sub": "agent"}}, {"cnf": {"jkt": "x"}}, {"act": {}}])
+def test_a_token_that_speaks_for_another_or_is_bound_is_not_taken_for_a_plain_one(
+    claim: dict[str, object],
+) -> None:
+    key = generate_key(KeyKind.P256)
+    claims = {
+        "iss": "https://id.example",
+        "sub": "s",
+        "aud": "portal",
+        "client_id": "portal",
+        "exp": 1_790_000_600,
+        "iat": 1_790_000_000,
+        "jti": "j",
+        "sid": "x",
+        "acr": "urn:msb:aal:1",
+        "amr": ["sms"],
+        "auth_time": 1_790_000_000,
+    }
+    verifier = TokenVerifier(
+        issuer="https://id.example", audience="portal", keys=KeySet([key.public])
+    )
+    now = datetime.fromtimestamp(1_790_000_001, UTC)
+    for extra, verdict in (({}, "valid"), (claim, "invalid")):
+        token = sign_jws(strict_json.dump({**claims, **extra}), key, type_="at+jwt")
+        report = verifier.check(token, now=now)
+        assert report.verdict == verdict, report.as_text()
+    assert report.step("format").code == "claims"
