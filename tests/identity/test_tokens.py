@@ -199,7 +199,7 @@ def test_an_audience_may_stand_among_others() -> None:
 
 
 def test_claims_that_we_do_not_know_are_let_be() -> None:
-    assert check(signed(CLAIMS | {"act": {"sub": "x"}, "x": [1.5, None]})).verdict is Verdict.VALID
+    assert check(signed(CLAIMS | {"may": {"sub": "x"}, "x": [1.5, None]})).verdict is Verdict.VALID
 
 
 def test_a_token_without_scope_has_none() -> None:
@@ -664,29 +664,9 @@ def test_a_portal_that_verifies_loads_no_database() -> None:
 
 
 @pytest.mark.parametrize("claim", [{"act": {"sub": "agent"}}, {"cnf": {"jkt": "x"}}, {"act": {}}])
-def test_a_token_that_speaks_for_another_or_is_bound_is_not_taken_for_a_plain_one(
+def test_a_token_for_another_or_bound_to_a_key_is_not_taken_for_a_plain_one(
     claim: dict[str, object],
 ) -> None:
-    key = generate_key(KeyKind.P256)
-    claims = {
-        "iss": "https://id.example",
-        "sub": "s",
-        "aud": "portal",
-        "client_id": "portal",
-        "exp": 1_790_000_600,
-        "iat": 1_790_000_000,
-        "jti": "j",
-        "sid": "x",
-        "acr": "urn:msb:aal:1",
-        "amr": ["sms"],
-        "auth_time": 1_790_000_000,
-    }
-    verifier = TokenVerifier(
-        issuer="https://id.example", audience="portal", keys=KeySet([key.public])
-    )
-    now = datetime.fromtimestamp(1_790_000_001, UTC)
-    for extra, verdict in (({}, "valid"), (claim, "invalid")):
-        token = sign_jws(strict_json.dump({**claims, **extra}), key, type_="at+jwt")
-        report = verifier.check(token, now=now)
-        assert report.verdict == verdict, report.as_text()
-    assert report.step("format").code == "claims"
+    report = check(signed(CLAIMS | claim))
+    assert report.verdict is Verdict.INVALID
+    assert (report.step("format").code, report.step("format").detail) == ("claims", *claim)
