@@ -2,11 +2,22 @@
 
 from msb_identity.pki.keys import (
     KeyKind,
+    SignatureAlgorithm,
     SigningKey,
     VerifyingKey,
     generate_key,
     private_key,
     public_key,
 )
+from msb_identity.pki.spki import verifying_key_from_spki
 
-__all__ = ["KeyKind", "SigningKey", "VerifyingKey", "generate_key", "private_key", "public_key"]
+__all__ = [
+    "KeyKind",
+    "SignatureAlgorithm",
+    "SigningKey",
+    "VerifyingKey",
+    "generate_key",
+    "private_key",
+    "public_key",
+    "verifying_key_from_spki",
+]

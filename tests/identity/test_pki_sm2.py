@@ -27,7 +27,8 @@ from msb_identity.pki import (
     public_key,
 )
 from msb_identity.pki.curves import SM2_CURVE
-from msb_identity.pki.sm2 import signer_digest, sm3
+from msb_identity.pki.sm import sm3
+from msb_identity.pki.sm2 import signer_digest
 from tests.support import (
     broken_points,
     element,
