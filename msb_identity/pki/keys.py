@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from msb_identity.errors import AlgorithmRefused, KeyRefused
-from msb_identity.pki.curves import FIELD_BYTES, P256_CURVE, SM2_CURVE
+from msb_identity.pki.curves import FIELD_BYTES, P256_CURVE, SM2_CURVE, check_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -224,15 +224,20 @@ def base64url(data: bytes) -> str:
     return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def generate_key(kind: KeyKind, *, bits: int = RSA_BITS[0]) -> SigningKey:
+def generate_key(
+    kind: KeyKind, *, bits: int = RSA_BITS[0], allow_slow_signing: bool = False
+) -> SigningKey:
     """Make a new key from the system's randomness.
 
     bits: the length of an RSA key: 2048, 3072 or 4096; the other kinds have one length.
+    allow_slow_signing: where only gmssl can do SM2 here, use it although it is not constant time.
     """
     if kind is KeyKind.SM2:
         from msb_identity.pki.sm2 import SM2SigningKey
+        from msb_identity.pki.sm2_backend import sm2_backend
 
-        return SM2SigningKey.generate()
+        backend = sm2_backend(allow_slow_signing=True) if allow_slow_signing else None
+        return SM2SigningKey.generate(backend=backend)
     if kind is KeyKind.P256:
         from msb_identity.pki.classic import P256SigningKey
 
@@ -260,19 +265,21 @@ def public_key(kind: KeyKind, x: bytes, y: bytes) -> VerifyingKey:
     raise KeyRefused(message)
 
 
-def private_key(kind: KeyKind, d: bytes, x: bytes, y: bytes) -> SigningKey:
-    """Build an SM2 or P-256 pair; KeyRefused unless the private number belongs to the point."""
+def private_key(
+    kind: KeyKind, d: bytes, x: bytes, y: bytes, *, allow_slow_signing: bool = False
+) -> SigningKey:
+    """Build an SM2 or P-256 pair; KeyRefused unless the private number belongs to the point.
+
+    allow_slow_signing: as for `generate_key`.
+    """
     public = public_key(kind, x, y)
-    number = int.from_bytes(d, "big")
-    # n - 1 has no SM2 signature: (1 + d) must be invertible (GB/T 32918.2 section 6.1).
-    top = kind.curve.n - 2 if kind is KeyKind.SM2 else kind.curve.n - 1
-    if len(d) != FIELD_BYTES or not 1 <= number <= top:
-        message = f"{kind}: the private number is outside its range"
-        raise KeyRefused(message)
+    number = check_number(d, kind.curve)
     if kind is KeyKind.SM2:
         from msb_identity.pki.sm2 import SM2SigningKey
+        from msb_identity.pki.sm2_backend import sm2_backend
 
-        return SM2SigningKey(d, public)
+        backend = sm2_backend(allow_slow_signing=True) if allow_slow_signing else None
+        return SM2SigningKey(d, public, backend=backend)
     from msb_identity.pki.classic import P256SigningKey
 
     return P256SigningKey.from_numbers(number, public)

@@ -1,4 +1,4 @@
-"""SM2 signatures with SM3: Z, the message digest, and keys over a proven libcrypto.
+"""SM2 signatures with SM3: Z, the message digest, and keys over a proven backend.
 
 The signer's ID is 1234567812345678 (GM/T 0009-2012 section 10) unless another is given; Z is
 computed once per key and ID. Source: GB/T 32918.2 sections 5.5, 6 and 7.
@@ -10,8 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from msb_identity.errors import AlgorithmRefused, KeyRefused, SignatureRefused
-from msb_identity.pki import libcrypto
-from msb_identity.pki.curves import FIELD_BYTES, SM2_CURVE
+from msb_identity.pki.curves import FIELD_BYTES, SM2_CURVE, check_number
 from msb_identity.pki.keys import (
     KeyKind,
     PointKey,
@@ -21,9 +20,10 @@ from msb_identity.pki.keys import (
 )
 from msb_identity.pki.signatures import der_from_numbers, numbers_from_der
 from msb_identity.pki.sm import sm3
+from msb_identity.pki.sm2_backend import sm2_backend
 
 if TYPE_CHECKING:
-    from msb_identity.pki.libcrypto import KeyHandle
+    from msb_identity.pki.sm2_answers import Handle, SM2Backend
 
 SIGNER_ID = b"1234567812345678"
 MAX_ID_BYTES = 8191  # its length in bits must fit in 16 bits
@@ -45,14 +45,18 @@ class SM2VerifyingKey(PointKey):
 
     kind = KeyKind.SM2
 
-    def __init__(self, x: bytes, y: bytes) -> None:
-        """Check the point; KeyRefused where it is none."""
+    def __init__(self, x: bytes, y: bytes, *, backend: SM2Backend | None = None) -> None:
+        """Check the point; KeyRefused where it is none.
+
+        backend: the one to verify with; by default the best one here, chosen at the first use.
+        """
         super().__init__(x, y)
+        self._backend = backend
         self._z: dict[bytes, bytes] = {}
 
     @cached_property
-    def _handle(self) -> KeyHandle:
-        return libcrypto.library().take(b"\x04" + self.x + self.y)
+    def _handle(self) -> Handle:
+        return (self._backend or sm2_backend()).take(b"\x04" + self.x + self.y)
 
     def digest(self, message: bytes, signer_id: bytes | None = None) -> bytes:
         """Give e = SM3(Z ‖ message), which is what SM2 signs; Z is kept for a few IDs."""
@@ -78,7 +82,7 @@ class SM2VerifyingKey(PointKey):
             raise AlgorithmRefused(text)
         numbers_from_der(signature, SM2_CURVE)
         digest = self.digest(message, signer_id)
-        if not libcrypto.library().verify_digest(self._handle, digest, signature):
+        if not self._handle.verify_digest(digest, signature):
             text = "the signature is not this key's over this message"
             raise SignatureRefused(text)
 
@@ -89,7 +93,7 @@ class SM2SigningKey(SigningKey):
     public: SM2VerifyingKey
 
     def __init__(
-        self, private: bytes, public: VerifyingKey, *, handle: KeyHandle | None = None
+        self, private: bytes, public: VerifyingKey, *, backend: SM2Backend | None = None
     ) -> None:
         """Pair a private number with its point; KeyRefused where they do not belong together."""
         if not isinstance(public, SM2VerifyingKey):
@@ -97,20 +101,26 @@ class SM2SigningKey(SigningKey):
             raise KeyRefused(message)
         self.public = public
         self._private = private
-        point = b"\x04" + public.x + public.y
-        self._handle = handle or libcrypto.library().take(point, private)
+        self._handle = (backend or sm2_backend()).take(b"\x04" + public.x + public.y, private)
 
     @classmethod
-    def generate(cls) -> SM2SigningKey:
+    def generate(cls, *, backend: SM2Backend | None = None) -> SM2SigningKey:
         """Make a new key."""
-        handle, private, point = libcrypto.library().generate()
-        public = SM2VerifyingKey(point[1 : 1 + FIELD_BYTES], point[1 + FIELD_BYTES :])
-        return cls(private, public, handle=handle)
+        _, private, point = (backend or sm2_backend()).generate()
+        x, y = point[1 : 1 + FIELD_BYTES], point[1 + FIELD_BYTES :]
+        return cls(private, SM2VerifyingKey(x, y, backend=backend), backend=backend)
+
+    @classmethod
+    def from_number(cls, private: bytes) -> SM2SigningKey:
+        """Take a private number whose point was not given with it."""
+        check_number(private, SM2_CURVE)
+        point = sm2_backend().point_of(private)
+        return cls(private, SM2VerifyingKey(point[1 : 1 + FIELD_BYTES], point[1 + FIELD_BYTES :]))
 
     def sign(self, message: bytes, *, signer_id: bytes | None = None) -> bytes:
         """Sign SM3(Z ‖ message)."""
         digest = self.public.digest(message, signer_id)
-        signature = libcrypto.library().sign_digest(self._handle, digest)
+        signature = self._handle.sign_digest(digest)
         # Re-encoded by us, so that what leaves is strict whatever the library wrote.
         return der_from_numbers(*numbers_from_der(signature, SM2_CURVE))
 
