@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512
 
 from msb_identity.errors import AlgorithmRefused, KeyRefused, SignatureRefused
-from msb_identity.pki.curves import FIELD_BYTES, P256_CURVE
+from msb_identity.pki.curves import FIELD_BYTES, P256_CURVE, check_number
 from msb_identity.pki.keys import (
     KeyKind,
     PointKey,
@@ -98,6 +98,11 @@ class P256SigningKey(SigningKey):
             message = "P-256: the private number does not belong to the public point"
             raise KeyRefused(message)
         return key
+
+    @classmethod
+    def from_number(cls, private: bytes) -> P256SigningKey:
+        """Take a private number whose point was not given with it."""
+        return cls(ec.derive_private_key(check_number(private, P256_CURVE), ec.SECP256R1()))
 
     def sign(self, message: bytes, *, signer_id: bytes | None = None) -> bytes:
         """Sign SHA-256 of the message."""
