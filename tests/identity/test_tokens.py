@@ -48,6 +48,12 @@ SESSION = Session(
     expires_at=NOW + timedelta(hours=12),
 )
 KEYS = {kind: generate_key(kind) for kind in KeyKind}
+JOSE_NAMES = {
+    KeyKind.SM2: "SGD_SM3_SM2",
+    KeyKind.P256: "ES256",
+    KeyKind.RSA: "RS256",
+    KeyKind.ED25519: "EdDSA",
+}
 BOTH = pytest.mark.parametrize("kind", list(KeyKind), ids=str)
 P256 = KEYS[KeyKind.P256]
 CLAIMS: dict[str, Any] = {
@@ -148,7 +154,7 @@ def test_the_report_of_a_good_token_names_every_step_and_nothing_personal(kind: 
 @BOTH
 def test_the_header_names_type_key_and_algorithm(kind: KeyKind) -> None:
     header = jwt.get_unverified_header(issue(KEYS[kind]))
-    algorithm = {KeyKind.SM2: "SGD_SM3_SM2", KeyKind.P256: "ES256"}[kind]
+    algorithm = JOSE_NAMES[kind]
     kid = KEYS[kind].public.key_id_text
     assert header == {"typ": "at+jwt", "alg": algorithm, "kid": kid}
 
