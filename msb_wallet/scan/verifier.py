@@ -14,8 +14,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from msb_identity.errors import (
     AlgorithmRefused,
     EncodingRefused,
@@ -214,8 +212,8 @@ class Verifier:
             return None
         try:
             found = find_shown(self._store, secret_hash(secret))
-        except SQLAlchemyError as error:
-            builder.unknown("replay", "no-memory", type(error).__name__)
+        except StoreError as error:
+            builder.unknown("replay", "no-memory", str(error))
             return None
         if found is None:
             builder.failed("replay", "unknown-code")
@@ -291,8 +289,8 @@ class Verifier:
             return False
         try:
             first = self._use_up(shown, now)
-        except SQLAlchemyError as error:
-            builder.unknown("replay", "no-memory", type(error).__name__)
+        except StoreError as error:
+            builder.unknown("replay", "no-memory", str(error))
             return False
         if first:
             where = "local" if self._store is None else "store"
@@ -322,8 +320,8 @@ class Verifier:
             return  # refused at `authority` already
         try:
             found = self._status.look_up(credential, issuer, trust, now)
-        except SQLAlchemyError as error:
-            found = StatusAnswer(Outcome.UNKNOWN, "no-store", type(error).__name__)
+        except StoreError as error:
+            found = StatusAnswer(Outcome.UNKNOWN, "no-store", str(error))
         builder.add("status", found.outcome, found.code, found.detail)
 
 
