@@ -14,6 +14,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from sqlalchemy import URL
+
 from msb_identity.errors import (
     AlgorithmRefused,
     EncodingRefused,
@@ -99,7 +101,7 @@ class Verifier:
         require_holder: bool = False,
         opened: ExitStack | None = None,
     ) -> None:
-        """Use `from_trust` unless the parts come from elsewhere; `close` closes what was `opened`."""
+        """Use `from_trust` unless the parts come from elsewhere; `close` closes `opened`."""
         self._trust, self._status, self._seen, self._store = trust, status, seen, store
         self._audience = check_audience(audience) if audience is not None else None
         self._require_holder = require_holder
@@ -326,8 +328,10 @@ class Verifier:
 
 
 def _open_state(path: Path) -> Store:
+    # Written by URL.create: a path may hold "?" or "%", which mean something in a URL.
+    url = URL.create("sqlite", database=str(path.absolute())).render_as_string()
     try:
-        return Store.open(f"sqlite:///{path.absolute()}", memory.metadata)
+        return Store.open(url, memory.metadata)
     except StoreError as error:
         message = f"the state file {path.name} cannot be opened for writing: name another (--state)"
         raise StoreError(message) from error
