@@ -18,12 +18,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from msb_identity.envelopes.keyfiles import read_signing_key
-from msb_identity.errors import IdentifierRefused, StoreError
+from msb_identity.errors import IdentifierRefused
 from msb_identity.foundation.commands import (
     CALLED_WRONGLY,
+    STORE_VARIABLE,
     CommandError,
     CommandParser,
     complain,
@@ -35,13 +34,13 @@ from msb_identity.foundation.commands import (
     write_out,
 )
 from msb_identity.foundation.files import PRIVATE_MODE, write_whole
-from msb_identity.foundation.store import file_url
+from msb_identity.foundation.store import file_url, migrate_store
 from msb_wallet.cards.pack import online_code, printed_code
 from msb_wallet.codes.payload import MAX_CODE_CHARS
 from msb_wallet.codes.present import check_audience, show_offline
 from msb_wallet.codes.qr import MAX_PICTURE_BYTES, draw_png, draw_svg, qr_version
 from msb_wallet.errors import Fault, LicenceNotFound, LicenceRefused
-from msb_wallet.folder import DataFolder
+from msb_wallet.folder import TABLES, DataFolder
 from msb_wallet.licences.identifier import LicenceIdentifier
 from msb_wallet.licences.rows import read_rows
 from msb_wallet.licences.status import Reason, read_status
@@ -67,17 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = _parser().parse_args(argv)
     except SystemExit as stop:  # --help, or an error that argparse has already told
         return stop.code if isinstance(stop.code, int) else 0
-    return run(partial(_run, arguments))
-
-
-def _run(arguments: argparse.Namespace) -> int:
-    try:
-        status: int = arguments.command(arguments)
-    except SQLAlchemyError as error:
-        # Its own text may hold values of the row that it was about.
-        message = f"the store failed: {type(error).__name__}"
-        raise StoreError(message) from error
-    return status
+    return run(partial(arguments.command, arguments))
 
 
 def _issue(arguments: argparse.Namespace) -> int:
@@ -200,6 +189,13 @@ def _make_trust(arguments: argparse.Namespace) -> int:
     folder = DataFolder(Path(arguments.data))
     version = folder.make_trust(days=arguments.days, issuers=arguments.issuers)
     write_out(f"{folder.trust}  (第 {version} 版 / version {version})")
+    return 0
+
+
+def _migrate(arguments: argparse.Namespace) -> int:
+    url = arguments.store or DataFolder(Path(arguments.data)).store_url
+    for name, revision in migrate_store(url, *TABLES).items():
+        write_out(f"{name}: {revision}")
     return 0
 
 
@@ -331,6 +327,7 @@ def _parser() -> CommandParser:
     _add_revoke(commands)
     _add_status(commands)
     _add_trust(commands)
+    _add_store(commands)
     demo = commands.add_parser("demo", help="演示全过程 / tell the whole story")
     demo.add_argument(
         "--out", type=_path, default="msb-demo", metavar="DIR", help="输出目录 / where to put it"
@@ -418,6 +415,21 @@ def _add_status(commands: argparse._SubParsersAction[CommandParser]) -> None:
     publish.add_argument("--issuer", metavar="CODE", help="颁发机构代码 / one issuer only")
     publish.add_argument("--every", action="store_true", help="全部重签 / sign all of them")
     publish.set_defaults(command=_publish)
+
+
+def _add_store(commands: argparse._SubParsersAction[CommandParser]) -> None:
+    store = commands.add_parser("store", help="数据库 / the store")
+    actions = store.add_subparsers(required=True, metavar="ACTION", parser_class=CommandParser)
+    migrate = actions.add_parser(
+        "migrate", help="升级表结构（请先备份） / bring its tables up to date; make a backup first"
+    )
+    migrate.add_argument(
+        "--store",
+        metavar="URL",
+        default=os.environ.get(STORE_VARIABLE),
+        help=f"${STORE_VARIABLE}；缺省为数据目录的 / the store's URL (default: the data folder's)",
+    )
+    migrate.set_defaults(command=_migrate)
 
 
 def _add_trust(commands: argparse._SubParsersAction[CommandParser]) -> None:

@@ -132,14 +132,14 @@ class Issuer:
 
         The caller has made sure that the device is the holder's (CardPack does).
         """
-        moment = seconds(aware(now))
-        with self._store.write() as connection:
+        moment, table = seconds(aware(now)), device_credentials
+        with self._store.read() as connection:
             stored = find_licence(connection, identifier.short)
-            if stored is None or stored.issuer_code != self.authority.code:
-                message = "no such licence of this issuer"
-                raise LicenceNotFound(message)
-            credential = self._sign_for_device(self._own_credential(stored), device_key)
-            table = device_credentials
+        if stored is None or stored.issuer_code != self.authority.code:
+            message = "no such licence of this issuer"
+            raise LicenceNotFound(message)
+        credential = self._sign_for_device(self._own_credential(stored), device_key)
+        with self._store.write(locks=(f"devices of {stored.identifier}",)) as connection:
             connection.execute(
                 table.delete().where(
                     table.c.identifier == stored.identifier,

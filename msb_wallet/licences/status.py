@@ -134,8 +134,8 @@ class StatusRegister:
         Raises StatusRefused for a change that is not allowed, LicenceNotFound for no such licence.
         """
         at = seconds(aware(now))
-        with self._store.write() as connection:
-            old = _entry(connection, identifier)
+        with self._store.write(locks=()) as connection:
+            old = _entry(connection, identifier, lock=True)
             if (old.status, old.reason) == (status, reason):
                 return old
             if reason not in _REASONS[status]:
@@ -219,7 +219,7 @@ class StatusRegister:
 
     def _published(self, issuer_code: str, number: int, changes: int, at: int) -> None:
         # The count was read before the content: a change in between is published again, never lost.
-        with self._store.write() as connection:
+        with self._store.write(locks=()) as connection:
             connection.execute(
                 update(status_lists)
                 .where(
@@ -250,9 +250,9 @@ def scatter(counter: int, key: bytes, name: str) -> int:
     return left << _HALF_BITS | right
 
 
-def _entry(connection: Connection, identifier: str) -> StatusEntry:
+def _entry(connection: Connection, identifier: str, *, lock: bool = False) -> StatusEntry:
     query = select(licence_status).where(licence_status.c.identifier == identifier)
-    row = connection.execute(query).first()
+    row = connection.execute(query.with_for_update() if lock else query).first()
     if row is None:
         message = "no such licence"
         raise LicenceNotFound(message)

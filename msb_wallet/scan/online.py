@@ -6,9 +6,10 @@ import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import insert, select, update
 
 from msb_identity.foundation.clock import from_seconds, seconds
+from msb_identity.foundation.store import remove_some
 from msb_wallet.codes.present import secret_binding, secret_hash
 from msb_wallet.licences.store import licences, shown_codes
 
@@ -47,9 +48,9 @@ def record_shown(
         "audience": audience,
         "shown_at": at,
     }
-    with store.write() as connection:
-        connection.execute(delete(shown_codes).where(shown_codes.c.shown_at < at - KEEP_SECONDS))
+    with store.write(locks=()) as connection:
         connection.execute(insert(shown_codes).values(**row, used_at=None))
+        remove_some(connection, shown_codes, shown_codes.c.shown_at < at - KEEP_SECONDS)
 
 
 def find_shown(store: Store, secret: bytes) -> ShownCode | None:
@@ -81,7 +82,7 @@ def find_shown(store: Store, secret: bytes) -> ShownCode | None:
 
 def consume_shown(store: Store, code_hash: bytes, *, now: datetime) -> bool:
     """Use a code up; of many callers at once exactly one gets True."""
-    with store.write() as connection:
+    with store.write(locks=()) as connection:
         result = connection.execute(
             update(shown_codes)
             .where(shown_codes.c.code_hash == code_hash, shown_codes.c.used_at.is_(None))

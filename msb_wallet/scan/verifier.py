@@ -14,8 +14,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from msb_identity.errors import (
     AlgorithmRefused,
     EncodingRefused,
@@ -221,8 +219,8 @@ class Verifier:
             credential = parse_credential(found.credential)
             if credential.identifier.short != found.identifier:
                 raise RecordChanged
-        except SQLAlchemyError as error:
-            builder.unknown("replay", "no-memory", type(error).__name__)
+        except StoreError as error:
+            builder.unknown("replay", "no-memory", str(error))
             return None
         except (RecordChanged, EncodingRefused):
             builder.failed("holder-proof", "record-changed")
@@ -301,8 +299,8 @@ class Verifier:
             return False
         try:
             first = self._use_up(shown, now)
-        except SQLAlchemyError as error:
-            builder.unknown("replay", "no-memory", type(error).__name__)
+        except StoreError as error:
+            builder.unknown("replay", "no-memory", str(error))
             return False
         if first:
             where = "local" if self._store is None else "store"
@@ -336,9 +334,9 @@ class Verifier:
             return  # refused at `authority` already
         try:
             found = self._status.look_up(credential, issuer, trust, now)
-        except (SQLAlchemyError, ValueError, TypeError) as error:
+        except (StoreError, ValueError, TypeError) as error:
             # The last two: a row that holds what nobody here writes.
-            found = StatusAnswer(Outcome.UNKNOWN, "no-store", type(error).__name__)
+            found = StatusAnswer(Outcome.UNKNOWN, "no-store", str(error))
         builder.add("status", found.outcome, found.code, found.detail)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from msb_identity.cli import main as identity
-from msb_identity.foundation import store as foundation_store
+from msb_identity.foundation import databases
 from msb_wallet.cli import main
 from msb_wallet.codes.qr import read_picture
 from tests.wallet.conftest import CODES, ISSUERS, NUMBER, TYPE
@@ -486,7 +486,7 @@ def test_no_command_repeats_a_code(office: Office) -> None:
 
 def test_a_locked_store_is_one_line(office: Office) -> None:
     [identifier] = office.open()
-    office.monkeypatch.setattr(foundation_store, "BUSY_TIMEOUT_MS", 50)
+    office.monkeypatch.setattr(databases, "BUSY_TIMEOUT_MS", 50)
     with locked(office.data / "store.sqlite"):
         for call in (("show", identifier), ("revoke", identifier, "--suspend")):
             ran = office.run(*call)

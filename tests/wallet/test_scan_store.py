@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from msb_identity.errors import StoreError
-from msb_identity.foundation import store as foundation_store
+from msb_identity.foundation import databases
 from msb_identity.pki.keys import KeyKind
 from msb_wallet.licences.status import Reason
 from msb_wallet.licences.store import Status
@@ -42,7 +42,7 @@ def locked(path: Path) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(foundation_store, "BUSY_TIMEOUT_MS", 100)
+    monkeypatch.setattr(databases, "BUSY_TIMEOUT_MS", 100)
 
 
 def store_file(world: World) -> Path:
