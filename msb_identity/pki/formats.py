@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from msb_identity.errors import EncodingRefused, KeyRefused, StoreError
 from msb_identity.pki import der, pbes
+from msb_identity.pki.keys import KeyKind
 from msb_identity.pki.pem import BEGIN, read_pem, write_pem
 from msb_identity.pki.pkcs12 import looks_like_pkcs12, read_pkcs12
 from msb_identity.pki.privatekeys import (
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 MAX_KEY_BYTES = 262_144
 _PKCS8, _ENCRYPTED, _SEC1 = "PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "EC PRIVATE KEY"
 _PKCS1, _SPKI, _PKCS1_PUBLIC = "RSA PRIVATE KEY", "PUBLIC KEY", "RSA PUBLIC KEY"
-_EC_PARAMETERS = "EC PARAMETERS"
+_EC_PARAMETERS, _SM2_PARAMETERS = "EC PARAMETERS", "SM2 PARAMETERS"
+_SEC1_SM2 = "SM2 PRIVATE KEY"  # what OpenSSL 3 calls SEC1 around an SM2 key
 
 _log = logging.getLogger(__name__)
 
@@ -170,6 +172,7 @@ _READERS: Mapping[str, Callable[[der.Element, pbes.Password], SigningKey]] = {
     _PKCS8: lambda element, _: read_private_key_info(element),
     _ENCRYPTED: read_encrypted_private_key_info,
     _SEC1: lambda element, _: read_ec_private_key(element),
+    _SEC1_SM2: lambda element, _: read_ec_private_key(element, KeyKind.SM2),
     _PKCS1: lambda element, _: read_rsa_private_key(element),
 }
 _INTEGER, _OCTETS, _SEQUENCE = der.INTEGER, der.OCTET_STRING, der.SEQUENCE
@@ -197,7 +200,8 @@ def _label_of(element: der.Element) -> str:
 def _one_block(data: bytes) -> tuple[str, bytes]:
     """Give the one block of a PEM file; OpenSSL may write the curve's name before an EC key."""
     blocks = read_pem(data)
-    if [label for label, _ in blocks] == [_EC_PARAMETERS, _SEC1]:
+    labels = [label for label, _ in blocks]
+    if labels in ([_EC_PARAMETERS, _SEC1], [_SM2_PARAMETERS, _SEC1_SM2]):
         curve = read_curve(der.read_der(blocks.pop(0)[1]))
         read_ec_private_key(der.read_der(blocks[0][1]), curve)
     if len(blocks) != 1:
