@@ -82,7 +82,7 @@ class _Held:
 def _open(
     report: ReportBuilder, checkpoints: Sequence[bytes], key: VerifyingKey | None
 ) -> tuple[list[_Held], bool]:
-    """Parse and verify the checkpoints; give those that hold, oldest first, and if all were read."""
+    """Parse and verify the checkpoints; give those that hold, and whether all were read."""
     held: list[_Held] = []
     readable = True
     for number, data in enumerate(checkpoints, 1):
