@@ -37,6 +37,7 @@ _VERSION = 1
 _NONCE_BYTES = 12
 _HEAD_BYTES = 1 + 4
 _FIRST_KEY = 1
+_LAST_KEY = 2**31 - 1  # an SQL integer
 
 metadata = MetaData()
 data_keys = Table(
@@ -137,9 +138,11 @@ class Protector:
 
     def _cipher(self, number: int) -> AESGCM:
         if number not in self._ciphers:
-            with self._store.read() as connection:
-                query = select(data_keys.c.wrapped).where(data_keys.c.number == number)
-                wrapped = connection.scalar(query)
+            wrapped = None
+            if number <= _LAST_KEY:
+                with self._store.read() as connection:
+                    query = select(data_keys.c.wrapped).where(data_keys.c.number == number)
+                    wrapped = connection.scalar(query)
             if wrapped is None:
                 message = f"the store has no data key {number}"
                 raise ProtectionError(message)
