@@ -224,8 +224,8 @@ class _Walk:
         if original is None:
             # A foreign row far on, after a gap: what is wrong first is the gap.
             return self._fault(min(number, expected), "changed")
-        if original == expected:
-            return self._fault(expected, "renumbered")
+        if original == expected or number < 1:
+            return self._fault(original, "renumbered")
         if original == self.end.sequence and row.hash != self.end.hash:
             # It follows the same entry as the one before it, and held that one's place.
             return self._fault(self.end.sequence, "inserted")

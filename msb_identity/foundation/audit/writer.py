@@ -10,8 +10,6 @@ last in a transaction, and give processes writers of their own.
 from __future__ import annotations
 
 import secrets
-import threading
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +25,7 @@ from msb_identity.foundation.audit.entry import (
     check_writer,
     entry_hash,
 )
+from msb_identity.foundation.audit.group import GroupCommit
 from msb_identity.foundation.audit.personal import (
     SUBJECT_DOMAIN,
     erase_keys,
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
     from msb_identity.foundation.protect import Protector
     from msb_identity.foundation.store import Store
 
-MAX_SHARED_COMMIT = 1_000
 ERASED_EVENT = "audit.personal-erased"
 
 
@@ -61,7 +59,7 @@ class Audit:
         check_writer(writer)
         self.writer = writer
         self._store, self._protector = store, protector
-        self._commit = _SharedCommit(self)
+        self._commit = GroupCommit(self._append_now)
         self._begin_chain()
 
     def record(
@@ -130,7 +128,7 @@ class Audit:
         """
         subjects = subject_indexes(self._protector, names)
         drafts = [Draft(event=ERASED_EVENT, actor=actor, subject=name, now=now) for name in names]
-        with self._store.write() as connection:
+        with self._store.write(locks=()) as connection:
             count = erase_keys(connection, subjects, at=drafts[0].time)
             self.record_many(drafts, connection=connection)
         with self._store.read() as connection:
@@ -203,66 +201,20 @@ class Audit:
 
     def _begin_chain(self) -> None:
         """Make the log's name and this chain's head, unless they are there."""
+        known = select(heads.c.writer).where(heads.c.writer == self.writer)
+        with self._store.read() as connection:
+            if connection.scalar(known) is not None:
+                return
         with self._store.write() as connection:
             log_id = connection.scalar(select(logs.c.id))
             if log_id is None:
                 log_id = secrets.token_bytes(LOG_ID_BYTES)
                 connection.execute(insert(logs).values(number=THE_LOG, id=log_id))
-            known = select(heads.c.writer).where(heads.c.writer == self.writer)
             if connection.scalar(known) is None:
                 start = chain_start(log_id, self.writer)
                 connection.execute(insert(heads).values(writer=self.writer, sequence=0, hash=start))
 
     def _append_now(self, drafts: Sequence[Draft]) -> list[Receipt]:
         """Append in a transaction of our own."""
-        with self._store.write() as connection:
+        with self._store.write(locks=()) as connection:  # the chain's head is the lock
             return self.record_many(drafts, connection=connection)
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """A thread's entry on its way to the disk."""
-
-    draft: Draft
-    receipt: Receipt | None = None
-    error: BaseException | None = None
-
-
-class _SharedCommit:
-    """Group commit: while one thread commits, the others' entries gather for the next commit."""
-
-    def __init__(self, audit: Audit) -> None:
-        self._audit = audit
-        self._gathering = threading.Lock()
-        self._committing = threading.Lock()
-        self._waiting: list[_Waiting] = []
-
-    def append(self, draft: Draft) -> Receipt:
-        """Return when the entry is on disk; raise what kept its whole group from it."""
-        mine = _Waiting(draft)
-        with self._gathering:
-            self._waiting.append(mine)
-        with self._committing:
-            # Whoever held this before us has often written ours too.
-            while mine.receipt is None and mine.error is None:
-                self._commit_some()
-        if mine.receipt is None:
-            reason = mine.error if isinstance(mine.error, StoreError) else type(mine.error).__name__
-            message = f"the audit entry was not written: {reason}"
-            raise StoreError(message) from mine.error
-        return mine.receipt
-
-    def _commit_some(self) -> None:
-        with self._gathering:
-            group = self._waiting[:MAX_SHARED_COMMIT]
-            del self._waiting[:MAX_SHARED_COMMIT]
-        try:
-            receipts = self._audit._append_now([item.draft for item in group])  # noqa: SLF001
-        except BaseException as error:
-            for item in group:
-                item.error = error
-            if not isinstance(error, Exception):  # an interrupt is this thread's own
-                raise
-            return
-        for item, receipt in zip(group, receipts, strict=True):
-            item.receipt = receipt
