@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from msb_identity.envelopes.jose import MAX_JWS_CHARS, public_jwk
 from msb_identity.envelopes.keyfiles import write_signing_key, write_verifying_key
 from msb_identity.errors import EncodingRefused, KeyRefused
+from msb_identity.foundation.audit_commands import add_audit_commands
 from msb_identity.foundation.commands import (
     CommandError,
     CommandParser,
@@ -88,6 +89,7 @@ def _parser() -> CommandParser:
         epilog=_EXIT_STATUS,
     )
     _add_verify_arguments(verify)
+    add_audit_commands(areas)
     return parser
 
 

@@ -23,7 +23,7 @@ from msb_identity.foundation.audit.tables import HASH_BYTES, LOG_ID_BYTES
 from msb_identity.foundation.clock import aware, from_seconds, seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from msb_identity.envelopes.cose import Sign1
@@ -107,6 +107,16 @@ def parse_checkpoint(data: bytes) -> tuple[Sign1, Checkpoint]:
     digest = sha256(envelope.payload).digest()
     kept = previous if isinstance(previous, bytes) else None
     return envelope, Checkpoint(log_id, moment, count, kept, ends, digest)
+
+
+def newest(checkpoints: Sequence[bytes]) -> bytes:
+    """Give the newest of some checkpoints, by what they say; EncodingRefused for what is none."""
+
+    def age(data: bytes) -> tuple[datetime, int]:
+        _, checkpoint = parse_checkpoint(data)
+        return checkpoint.time, checkpoint.count
+
+    return max(checkpoints, key=age)
 
 
 @dataclass(frozen=True, slots=True)
