@@ -6,6 +6,7 @@ verifying commands, docs/formats.md, "exit status". `issue` exits 1 where a row 
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 import os
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from msb_identity.envelopes.keyfiles import read_signing_key
 from msb_identity.errors import IdentifierRefused
 from msb_identity.foundation.commands import (
+    CALLED_WRONGLY,
     CommandError,
     CommandParser,
     complain,
@@ -27,6 +29,7 @@ from msb_identity.foundation.commands import (
     print_reports,
     read_input,
     run,
+    shown_name,
     write_out,
 )
 from msb_identity.foundation.files import write_whole
@@ -43,20 +46,24 @@ from msb_wallet.licences.store import Status, StoredLicence, find_licence
 from msb_wallet.scan.verifier import Verifier
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from msb_wallet.licences.issue import RowResult
 
 DATA_VARIABLE = "MSB_DATA"
 DEFAULT_DATA = "msb-data"
+MAX_NUMBER = 1_000_000
+MAX_DIGITS = 7
 _PICTURES = {".png": draw_png, ".svg": draw_svg}
 _PICTURE_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"BM", b"GIF8")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and give its exit status."""
-    arguments = _parser().parse_args(argv)
+    """Run msb-wallet with these arguments (default: the process's own); give the exit status."""
+    try:
+        arguments = _parser().parse_args(argv)
+    except SystemExit as stop:  # --help, or an error that argparse has already told
+        return stop.code if isinstance(stop.code, int) else 0
     return run(partial(arguments.command, arguments))
 
 
@@ -71,6 +78,8 @@ def _issue(arguments: argparse.Namespace) -> int:
                 _print_row(result, first=not tally, as_json=arguments.json)
                 tally[_fate(result)] += 1
         except LicenceRefused as refusal:
+            if arguments.json:
+                write_out("]" if tally else "[]")
             for fault in refusal.faults:
                 complain(f"文件不能使用：{fault.column}：{fault.zh}", f"file refused: {fault.en}")
             return 2
@@ -85,15 +94,16 @@ def _issue(arguments: argparse.Namespace) -> int:
 
 def _show(arguments: argparse.Namespace) -> int:
     folder = DataFolder(Path(arguments.data))
-    licence = _licence(folder, arguments.identifier)
+    draw = _drawer(arguments.out)
     audience = _audience(arguments.audience)
+    licence = _licence(folder, arguments.identifier)
     if arguments.printed and audience:
         zh = "静态码不能指定窗口"
         raise CommandError(zh, "a printed code cannot be meant for one window")
     if arguments.printed:
         text = printed_code(licence)
     elif arguments.offline:
-        device = read_signing_key(Path(arguments.offline))
+        device = read_signing_key(arguments.offline)
         issuer = folder.issuer_of(licence.issuer_code, licence.type_code)
         identifier = LicenceIdentifier.parse(licence.identifier)
         credential = issuer.bind_device(identifier, device.public)
@@ -106,35 +116,39 @@ def _show(arguments: argparse.Namespace) -> int:
             "该证照现已失效，核验不会通过",
             f"this licence is {status.name.lower()}: a scan refuses it",
         )
-    if arguments.out is None:
-        write_out(text)
-        return 0
-    out = Path(arguments.out)
-    draw = _PICTURES.get(out.suffix.lower())
     if draw is None:
-        zh = "图片须为 .png 或 .svg"
-        raise CommandError(zh, "a picture is .png or .svg")
-    write_whole(out, draw(text))
-    write_out(f"{out}  ({len(text)} 字符 / characters, QR {qr_version(text)}-M)")
+        write_out(text)
+    else:
+        write_whole(arguments.out, draw(text))
+        size = f"{len(text)} 字符 / characters, QR {qr_version(text)}-M"
+        write_out(f"{arguments.out}  ({size})")
     return 0
 
 
 def _scan(arguments: argparse.Namespace) -> int:
     folder = DataFolder(Path(arguments.data))
     age = arguments.status_max_age
-    verifier = Verifier.from_trust(
+    reports, unread = [], 0
+    with Verifier.from_trust(
         arguments.trust or folder.trust,
         store=arguments.store,
         audience=_audience(arguments.audience),
         require_holder=arguments.require_holder,
         status_max_age=None if age is None else timedelta(minutes=age),
-        state=None if arguments.state is None else Path(arguments.state),
-    )
-    reports = []
-    for name in arguments.files:
-        content = read_input(name, limit=MAX_PICTURE_BYTES)
-        reports.append((name, verifier.scan(_text_or_picture(content), now=arguments.at)))
-    return print_reports(reports, as_json=arguments.json, at=arguments.at)
+        state=arguments.state,
+    ) as verifier:
+        for name in arguments.files:
+            try:
+                content = read_input(name, limit=MAX_PICTURE_BYTES)
+            except CommandError as error:
+                # The others are still told: their codes may be used up now.
+                complain(error.zh, error.en)
+                unread += 1
+            else:
+                report = verifier.scan(_text_or_picture(content), now=arguments.at)
+                reports.append((name, report))
+    status = print_reports(reports, as_json=arguments.json, at=arguments.at)
+    return CALLED_WRONGLY if unread else status
 
 
 def _revoke(arguments: argparse.Namespace) -> int:
@@ -168,7 +182,7 @@ def _publish(arguments: argparse.Namespace) -> int:
 def _make_trust(arguments: argparse.Namespace) -> int:
     folder = DataFolder(Path(arguments.data))
     if arguments.issuers is not None:
-        folder.adopt_configuration(Path(arguments.issuers))
+        folder.adopt_configuration(arguments.issuers)
     version = folder.make_trust(days=arguments.days)
     write_out(f"{folder.trust}  (第 {version} 版 / version {version})")
     return 0
@@ -177,7 +191,7 @@ def _make_trust(arguments: argparse.Namespace) -> int:
 def _demo(arguments: argparse.Namespace) -> int:
     from msb_wallet.demo.story import tell
 
-    return tell(Path(arguments.out))
+    return tell(arguments.out)
 
 
 def _licence(folder: DataFolder, text: str) -> StoredLicence:
@@ -185,12 +199,26 @@ def _licence(folder: DataFolder, text: str) -> StoredLicence:
         identifier = LicenceIdentifier.parse(text)
     except IdentifierRefused as error:
         raise CommandError(error.zh, error.en) from error
+    if not folder.configuration_file.is_file():
+        zh, en = "不是数据目录", "this is no data folder: it has no issuers.toml"
+        raise CommandError(zh, en)
     with folder.store.read() as connection:
         licence = find_licence(connection, identifier.short)
     if licence is None:
         message = "no such licence"
         raise LicenceNotFound(message)
     return licence
+
+
+def _drawer(out: Path | None) -> Callable[[str], bytes] | None:
+    """Give what draws a picture for that file's name; None where a text is wanted."""
+    if out is None:
+        return None
+    draw = _PICTURES.get(out.suffix.lower())
+    if draw is None:
+        zh = "图片须为 .png 或 .svg"
+        raise CommandError(zh, "a picture is .png or .svg")
+    return draw
 
 
 def _audience(name: str | None) -> str | None:
@@ -211,7 +239,24 @@ def _text_or_picture(content: bytes) -> str | bytes:
     """Tell a code's text from a picture of one by how the file begins."""
     if content.startswith(_PICTURE_STARTS) or len(content) > 2 * MAX_CODE_CHARS:
         return content
-    return content.decode("utf-8", "replace")
+    return content.decode("utf-8-sig", "replace")
+
+
+def _path(text: str) -> Path:
+    """Read the name of a file or folder; one that looks like a code is not repeated in an error."""
+    if shown_name(text) != text:
+        message = "no name of a file"
+        raise argparse.ArgumentTypeError(message)
+    return Path(text)
+
+
+def _number(text: str) -> int:
+    """Read the number of an argument: 1 to MAX_NUMBER."""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS else 0
+    if not 1 <= number <= MAX_NUMBER:
+        message = f"a number from 1 to {MAX_NUMBER}"
+        raise argparse.ArgumentTypeError(message)
+    return number
 
 
 def _fate(result: RowResult) -> str:
@@ -266,7 +311,9 @@ def _parser() -> CommandParser:
     _add_status(commands)
     _add_trust(commands)
     demo = commands.add_parser("demo", help="演示全过程 / tell the whole story")
-    demo.add_argument("--out", default="msb-demo", metavar="DIR", help="输出目录 / where to put it")
+    demo.add_argument(
+        "--out", type=_path, default="msb-demo", metavar="DIR", help="输出目录 / where to put it"
+    )
     demo.set_defaults(command=_demo)
     return parser
 
@@ -293,9 +340,13 @@ def _add_show(commands: argparse._SubParsersAction[CommandParser]) -> None:
     how.add_argument(
         "--printed", action="store_true", help="静态码 / the code on the printed licence"
     )
-    how.add_argument("--offline", metavar="KEYFILE", help="设备密钥 / sign with this device key")
+    how.add_argument(
+        "--offline", type=_path, metavar="KEYFILE", help="设备密钥 / sign with this device key"
+    )
     show.add_argument("--audience", metavar="NAME", help="只给此窗口 / for this window only")
-    show.add_argument("--out", metavar="FILE", help=".png | .svg；缺省输出文字 / else the text")
+    show.add_argument(
+        "--out", type=_path, metavar="FILE", help=".png | .svg；缺省输出文字 / else the text"
+    )
     show.set_defaults(command=_show)
 
 
@@ -304,15 +355,20 @@ def _add_scan(commands: argparse._SubParsersAction[CommandParser]) -> None:
     scan.add_argument(
         "files", nargs="+", metavar="FILE", help="图片或文字文件，- 为标准输入 / or -"
     )
-    scan.add_argument("--trust", metavar="DIR", help="信任目录 / trust folder (default DATA/trust)")
+    scan.add_argument(
+        "--trust", type=_path, metavar="DIR", help="信任目录 / trust folder (default DATA/trust)"
+    )
     scan.add_argument("--store", metavar="URL", help="联网核验 / check online, as sqlite:///FILE")
     scan.add_argument("--audience", metavar="NAME", help="本窗口名称 / this window's name")
     scan.add_argument("--require-holder", action="store_true", help="须本人出示 / no printed codes")
     scan.add_argument(
-        "--status-max-age", type=int, metavar="MINUTES", help="状态列表最大时限 / list age"
+        "--status-max-age", type=_number, metavar="MINUTES", help="状态列表最大时限 / list age"
     )
     scan.add_argument(
-        "--state", metavar="FILE", help="记忆文件 / state file (default in trust folder)"
+        "--state",
+        type=_path,
+        metavar="FILE",
+        help="记忆文件 / state file (default in trust folder)",
     )
     scan.add_argument(
         "--at", type=parse_time, metavar="TIME", help="按此时间判断 / judge at this time"
@@ -345,6 +401,8 @@ def _add_trust(commands: argparse._SubParsersAction[CommandParser]) -> None:
     trust = commands.add_parser("trust", help="信任清单 / trust lists")
     inner = trust.add_subparsers(required=True, metavar="COMMAND", parser_class=CommandParser)
     make = inner.add_parser("make", help="签发下一版信任清单 / sign the next version")
-    make.add_argument("--issuers", metavar="FILE", help="机构清单 / issuers.toml (kept in DATA)")
-    make.add_argument("--days", type=int, metavar="N", help="有效天数 / valid for N days")
+    make.add_argument(
+        "--issuers", type=_path, metavar="FILE", help="机构清单 / issuers.toml (kept in DATA)"
+    )
+    make.add_argument("--days", type=_number, metavar="N", help="有效天数 / valid for N days")
     make.set_defaults(command=_make_trust)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from msb_identity.errors import MsbError
 from msb_identity.foundation.report import exit_code
+from msb_identity.foundation.text import showable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -156,4 +157,4 @@ def _write(stream: TextIO | None, text: str) -> None:
 
 
 def _one_line(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text)
+    return showable(text, instead=" ")

@@ -37,7 +37,7 @@ def write_whole(path: Path, content: bytes, *, mode: int = PUBLIC_MODE) -> None:
 
 @contextmanager
 def folder_lock(folder: Path) -> Iterator[None]:
-    """Make the folder, and let one at a time of this machine's processes do what the lock is for."""
+    """Make the folder, and keep this machine's other holders of its lock waiting meanwhile."""
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -21,7 +21,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import Column, Integer, LargeBinary, MetaData, Table, insert, select
+from sqlalchemy import Column, Integer, LargeBinary, MetaData, Table, func, insert, select
 
 from msb_identity.envelopes import cbor
 from msb_identity.errors import ProtectionError
@@ -127,14 +127,22 @@ class Protector:
         return self._domains[domain]
 
     def _newest_key(self) -> int:
-        with self._store.write() as connection:
-            numbers = connection.scalars(select(data_keys.c.number)).all()
-            if not numbers:
-                wrapped = self._wrap(_FIRST_KEY, secrets.token_bytes(KEY_BYTES))
-                connection.execute(insert(data_keys).values(number=_FIRST_KEY, wrapped=wrapped))
-        newest = max(numbers, default=_FIRST_KEY)
+        newest = self._newest_number() or self._make_first_key()
         self._cipher(newest)
         return newest
+
+    def _newest_number(self) -> int | None:
+        with self._store.read() as connection:
+            newest: int | None = connection.scalar(select(func.max(data_keys.c.number)))
+        return newest
+
+    def _make_first_key(self) -> int:
+        wrapped = self._wrap(_FIRST_KEY, secrets.token_bytes(KEY_BYTES))
+        with self._store.write() as connection:
+            if connection.scalar(select(data_keys.c.number).limit(1)) is None:
+                connection.execute(insert(data_keys).values(number=_FIRST_KEY, wrapped=wrapped))
+        # Another process may have been first, and gone on from there.
+        return self._newest_number() or _FIRST_KEY
 
     def _cipher(self, number: int) -> AESGCM:
         if number not in self._ciphers:

@@ -32,6 +32,7 @@ from sqlalchemy.exc import IntegrityError
 from msb_identity.errors import AccountRefused
 from msb_identity.foundation.clock import aware, from_seconds, seconds
 from msb_identity.foundation.protect import Place, mask_name, mask_number, mask_phone
+from msb_identity.foundation.text import is_showable
 from msb_identity.people.identifiers import check_identity_number, check_mobile
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ class Accounts:
             **proofing,
         }
         try:
-            with self._store.write() as connection:
+            with self._store.write(locks=()) as connection:
                 connection.execute(insert(people).values(row))
         except IntegrityError:
             # One message for both numbers, so that it does not tell which of them is known.
@@ -194,7 +195,7 @@ class Accounts:
 def _check_name(name: str) -> str:
     """Give the name without spaces around it; any script and the middle dot (·) pass."""
     stripped = name.strip()
-    if not 0 < len(stripped) <= MAX_NAME_CHARS or not stripped.isprintable():
+    if not 0 < len(stripped) <= MAX_NAME_CHARS or not is_showable(stripped):
         message = f"a name is 1 … {MAX_NAME_CHARS} printable characters"
         raise AccountRefused(message)
     return stripped

@@ -154,7 +154,7 @@ class SmsSignIn:
         moment = aware(now)
         attempt = Attempt(self._accounts.mobile_index(mobile), address)
         code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
-        with self._store.write() as connection:
+        with self._store.write(locks=self._limits.locks(attempt)) as connection:
             wait = self._limits.wait(connection, REQUESTS, attempt, moment)
             if not wait:
                 self._limits.count(connection, REQUESTS, attempt, moment)
@@ -182,7 +182,7 @@ class SmsSignIn:
         moment = aware(now)
         attempt = Attempt(self._accounts.mobile_index(mobile), address)
         # Nothing is raised inside: the transaction must commit what it counted.
-        with self._store.write() as connection:
+        with self._store.write(locks=self._limits.locks(attempt)) as connection:
             wait = self._limits.wait(connection, TRIES, attempt, moment)
             right = not wait and self._consume(connection, attempt.subject, code, moment)
             if right:
@@ -207,7 +207,6 @@ class SmsSignIn:
 
     def _keep(self, connection: Connection, index: bytes, code: str, now: datetime) -> None:
         """Keep a new code in place of an older one."""
-        remove_expired(connection, sms_codes, microseconds(now))
         connection.execute(delete(sms_codes).where(sms_codes.c.mobile_index == index))
         connection.execute(
             insert(sms_codes).values(
@@ -217,6 +216,7 @@ class SmsSignIn:
                 expires_at_us=microseconds(now + CODE_LIFE),
             )
         )
+        remove_expired(connection, sms_codes, microseconds(now))
 
     def _consume(self, connection: Connection, index: bytes, code: str, now: datetime) -> bool:
         """Spend one try; say whether the code was right, and if so remove it."""

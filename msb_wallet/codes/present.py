@@ -18,6 +18,7 @@ from msb_identity.envelopes import cbor
 from msb_identity.envelopes.cose import ALGORITHM, Sign1, parse_sign1, sign1
 from msb_identity.errors import EncodingRefused
 from msb_identity.foundation.clock import aware, from_seconds, seconds
+from msb_identity.foundation.text import is_showable
 from msb_wallet.codes.payload import SECRET_BYTES, CodeKind, write_code
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def secret_hash(secret: bytes) -> bytes:
 
 def check_audience(audience: str) -> str:
     """Give the name of a window as it may stand in a code; ValueError where it may not."""
-    if not 1 <= len(audience) <= MAX_AUDIENCE or not audience.isprintable():
+    if not 1 <= len(audience) <= MAX_AUDIENCE or not is_showable(audience):
         message = f"an audience has 1 to {MAX_AUDIENCE} printable characters"
         raise ValueError(message)
     return audience

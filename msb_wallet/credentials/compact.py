@@ -23,6 +23,7 @@ from msb_identity.envelopes.cose import (
 )
 from msb_identity.errors import EncodingRefused, IdentifierRefused, KeyRefused
 from msb_identity.foundation.clock import from_seconds
+from msb_identity.foundation.text import is_showable
 from msb_wallet.licences.identifier import ROOT, LicenceIdentifier
 from msb_wallet.licences.status_list import ENTRIES, is_status_uri
 
@@ -175,7 +176,7 @@ def _fields(value: cbor.Value) -> dict[str, str]:
             message = "a field's name is an element code"
             raise EncodingRefused(message)
         text = _text(item)
-        if not text.isprintable():
+        if not is_showable(text):
             # What a checker reads must not be able to hide or turn around on a screen.
             message = "a field with characters that cannot be shown"
             raise EncodingRefused(message)

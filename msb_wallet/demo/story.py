@@ -11,7 +11,6 @@ import io
 import logging
 import re
 import shutil
-import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from msb_identity.envelopes.keyfiles import ensure_signing_key
-from msb_identity.foundation.commands import CommandError
+from msb_identity.foundation.commands import CommandError, write_out
 from msb_identity.foundation.files import write_whole
 from msb_identity.foundation.protect import mask_name, mask_number
 from msb_identity.foundation.report import MARKS, VERDICT_SENTENCES
@@ -76,12 +75,12 @@ class _Story:
 
     def say(self, zh: str, en: str) -> None:
         """Tell one sentence, on the terminal and on the page."""
-        sys.stdout.write(f"  {zh}\n  {en}\n")
+        write_out(f"  {zh}\n  {en}")
         self.page.say(zh, en)
 
     def chapter(self, zh: str, en: str) -> None:
         """Begin a chapter."""
-        sys.stdout.write(f"\n■ {zh} / {en}\n")
+        write_out(f"\n■ {zh} / {en}")
         self.page.chapter(zh, en)
         _log.info("chapter: %s", en)
 
@@ -97,7 +96,7 @@ class _Story:
         """Scan a picture, tell the verdict, and note it if it is not what must be."""
         report = verifier.scan(picture)
         step = report.decisive_step
-        sys.stdout.write(_summary(report))
+        write_out(_summary(report))
         self.page.report(report)
         _log.info("scan %s: %s %s", picture.name, report.verdict, step.code if step else "")
         if report.verdict != expected:
@@ -116,9 +115,7 @@ def _tell(out: Path) -> int:
     started = time.monotonic()
     folder = DataFolder(out / "data")
     story = _Story(out, folder, Page())
-    sys.stdout.write(
-        "MSB · 蒙速办基础组件演示 / the foundations of an e-licence platform, told once\n"
-    )
+    write_out("MSB · 蒙速办基础组件演示 / the foundations of an e-licence platform, told once")
     issuer = _set_up(story)
     holder = _sign_in(story)
     identifier = _issue(story, issuer)
@@ -170,9 +167,8 @@ def _tell(out: Path) -> int:
 
 def _set_up(story: _Story) -> Issuer:
     story.chapter("密钥与信任清单", "Keys and the trust list")
-    text = resources.files(__package__).joinpath(CONFIGURATION_FILE).read_bytes()
-    source = story.folder.path / CONFIGURATION_FILE
-    write_whole(source, text)
+    with resources.as_file(resources.files(__package__).joinpath(CONFIGURATION_FILE)) as source:
+        story.folder.adopt_configuration(source)
     version = story.folder.make_trust()
     story.say(
         f"颁发机构的 SM2 密钥已生成，信任清单第 {version} 版已签发。",
@@ -194,7 +190,6 @@ def _sign_in(story: _Story) -> VerifiedToken:
     )
     telephone = _Telephone()
     sign_in = SmsSignIn(folder.store, folder.protector, accounts, telephone)
-    sys.stdout.flush()
     sign_in.request_code(_MOBILE, address="127.0.0.1")
     code = re.search(r"\b\d{6}\b", telephone.last)
     if code is None:
@@ -247,10 +242,10 @@ def _tell_sizes(story: _Story) -> None:
     story.chapter("码的大小", "Sizes of codes")
     sizes = list(code_sizes())
     for size in sizes:
-        sys.stdout.write(
+        write_out(
             f"    {size.fields:>2} 项/fields: MSB1 {size.printed_chars:>4} 字符/chars"
             f" QR {size.printed_version}-M, MSB2 {size.offline_chars:>4}"
-            f" QR {size.offline_version}-M\n"
+            f" QR {size.offline_version}-M"
         )
     heading = ("项 / fields", "MSB1 字符", "QR", "MSB2 字符", "QR")
     story.page.table(heading, [tuple(str(value) for value in size) for size in sizes])
@@ -259,10 +254,10 @@ def _tell_sizes(story: _Story) -> None:
 def _close(story: _Story, seconds: float) -> int:
     index = story.out / "index.html"
     write_whole(index, story.page.render())
-    sys.stdout.write(f"\n{seconds:.1f} s\n结果 / results: {index}\n")
-    sys.stdout.write(f"数据目录 / data folder: {story.folder.path}\n")
+    write_out(f"\n{seconds:.1f} s\n结果 / results: {index}")
+    write_out(f"数据目录 / data folder: {story.folder.path}")
     for fault in story.faults:
-        sys.stdout.write(f"✗ {fault}\n")
+        write_out(f"✗ {fault}")
     _log.info("done, %d faults", len(story.faults))
     return 1 if story.faults else 0
 
@@ -274,7 +269,7 @@ def _summary(report: Report) -> str:
     marks = " ".join(f"{MARKS[step.outcome]}{step.id}" for step in report.steps)
     lines = [f"[{report.verdict.upper()}] {zh} / {en}"]
     lines += [f"→ {step.zh} / {step.en}" for step in (*decided, *report.reservations)]
-    return "".join(f"    {line}\n" for line in (*lines, marks))
+    return "\n".join(f"    {line}" for line in (*lines, marks))
 
 
 def _clear(out: Path) -> None:
@@ -283,7 +278,11 @@ def _clear(out: Path) -> None:
         if not (out / MARK).is_file():
             zh = f"{out} 不是空目录"
             raise CommandError(zh, f"{out} is not empty and holds no earlier demo: name another")
-        shutil.rmtree(out)
+        for path in out.iterdir():  # not `out` itself: it may be a link, or where one stands
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != MARK:  # the mark stays till the end, should this be interrupted
+                path.unlink()
     out.mkdir(parents=True, exist_ok=True)
     (out / MARK).touch()
 

@@ -8,13 +8,13 @@ refused. A killed batch therefore resumes by being run again.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy import insert
 
+from msb_identity.envelopes import cbor
 from msb_identity.foundation import strict_json
 from msb_identity.foundation.clock import aware, seconds
 from msb_identity.foundation.protect import Place, mask_name
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from msb_wallet.licences.types import LicenceType
 
 FIRST_VERSION = 1
+MAX_CODE_FIELDS_BYTES = 1_200  # with proof and audience still a QR code of level M
 _NUMBER_DOMAIN = "licence-number"
 _CONTENT_DOMAIN = "licence-content"
 _STATUS_DOMAIN = "status-index"
@@ -94,7 +95,7 @@ class Issuer:
     def issue(self, row: Mapping[str, str], *, now: datetime | None = None) -> Issued:
         """Issue one licence; LicenceRefused names every fault of the row."""
         moment = aware(now)
-        licence = licence_from_row(row, type_=self.type, authority=self.authority, now=moment)
+        licence = self._check(row, moment)
         with self._store.write() as connection:
             return self._issue(connection, licence, seconds(moment))
 
@@ -125,15 +126,14 @@ class Issuer:
 
         The caller has made sure that the device is the holder's (CardPack does).
         """
-        moment = seconds(aware(now))
-        with self._store.write() as connection:
+        moment, table = seconds(aware(now)), device_credentials
+        with self._store.read() as connection:
             stored = find_licence(connection, identifier.short)
-            if stored is None or stored.issuer_code != self.authority.code:
-                message = "no such licence of this issuer"
-                raise LicenceNotFound(message)
-            printed = parse_credential(stored.credential)
-            credential = self._sign_for_device(printed, device_key)
-            table = device_credentials
+        if stored is None or stored.issuer_code != self.authority.code:
+            message = "no such licence of this issuer"
+            raise LicenceNotFound(message)
+        credential = self._sign_for_device(parse_credential(stored.credential), device_key)
+        with self._store.write(locks=(f"devices of {stored.identifier}",)) as connection:
             connection.execute(
                 table.delete().where(
                     table.c.identifier == stored.identifier,
@@ -162,6 +162,14 @@ class Issuer:
             holder_key=device_key,
         )
 
+    def _check(self, row: Mapping[str, str], now: datetime) -> Licence:
+        licence = licence_from_row(row, type_=self.type, authority=self.authority, now=now)
+        fields: cbor.Value = dict(code_fields(licence).items())
+        if len(cbor.encode(fields)) > MAX_CODE_FIELDS_BYTES:
+            zh, en = "随码展示的内容过多", "more text than a code can carry"
+            raise LicenceRefused([Fault("*", "too-much-for-code", zh, en)])
+        return licence
+
     def _issue_group(self, group: list[NumberedRow], now: datetime) -> list[RowResult]:
         """Check a group outside the transaction, then write it in one."""
         checked: list[tuple[int, Licence | tuple[Fault, ...]]] = []
@@ -170,10 +178,7 @@ class Issuer:
                 checked.append((row.line, row.faults))
                 continue
             try:
-                licence = licence_from_row(
-                    row.cells, type_=self.type, authority=self.authority, now=now
-                )
-                checked.append((row.line, licence))
+                checked.append((row.line, self._check(row.cells, now)))
             except LicenceRefused as refusal:
                 checked.append((row.line, refusal.faults))
         results = []
@@ -190,9 +195,9 @@ class Issuer:
 
     def _issue(self, connection: Connection, licence: Licence, now: int) -> Issued:
         body = strict_json.dump(licence.elements())
-        digest = hmac.new(
-            self._protector.derived_key(_CONTENT_DOMAIN), body, hashlib.sha256
-        ).digest()
+        # Over the row's own content: a renamed authority does not make an old row another one.
+        content = strict_json.dump(licence.own_elements())
+        digest = self._protector.index(_CONTENT_DOMAIN, content)
         number_index = self._protector.index(_NUMBER_DOMAIN, licence.number)
         existing = find_by_number(
             connection,

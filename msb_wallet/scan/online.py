@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import insert, select, update
 
 from msb_identity.foundation.clock import from_seconds, seconds
+from msb_identity.foundation.store import remove_some
 from msb_wallet.licences.store import licences, shown_codes
 
 if TYPE_CHECKING:
@@ -33,10 +34,10 @@ def record_shown(
 ) -> None:
     """Remember a code that is about to be shown; forgets those long past."""
     at = seconds(now)
-    with store.write() as connection:
-        connection.execute(delete(shown_codes).where(shown_codes.c.shown_at < at - KEEP_SECONDS))
+    with store.write(locks=()) as connection:
         row = {"code_hash": code_hash, "identifier": identifier, "audience": audience}
         connection.execute(insert(shown_codes).values(**row, shown_at=at, used_at=None))
+        remove_some(connection, shown_codes, shown_codes.c.shown_at < at - KEEP_SECONDS)
 
 
 def find_shown(store: Store, code_hash: bytes) -> ShownCode | None:
@@ -55,7 +56,7 @@ def find_shown(store: Store, code_hash: bytes) -> ShownCode | None:
 
 def consume_shown(store: Store, code_hash: bytes, *, now: datetime) -> bool:
     """Use a code up; of many callers at once exactly one gets True."""
-    with store.write() as connection:
+    with store.write(locks=()) as connection:
         result = connection.execute(
             update(shown_codes)
             .where(shown_codes.c.code_hash == code_hash, shown_codes.c.used_at.is_(None))

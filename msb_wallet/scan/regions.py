@@ -78,7 +78,7 @@ class _Issuer(_Model):
 
 
 class _List(_Model):
-    format: Literal[1]
+    format: Annotated[int, Field(ge=1, le=1)]  # Literal[1] would take true
     name: Annotated[str, Field(min_length=1, max_length=100)]
     version: Annotated[int, Field(ge=1, le=2**53)]
     iat: _Time

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from msb_identity.envelopes.keyfiles import read_verifying_key
 from msb_identity.errors import EncodingRefused, KeyRefused, StoreError
 from msb_wallet.errors import TrustRefused
@@ -95,6 +93,6 @@ class TrustFolder:
             problem = self._memory.accept_list(trust, signer=self._signer.key_id_text)
         except TrustRefused as error:
             return OpenedList(None, "unreadable", str(error))
-        except SQLAlchemyError as error:
-            return OpenedList(None, "unreadable", type(error).__name__)
+        except StoreError as error:
+            return OpenedList(None, "unreadable", str(error))
         return OpenedList(trust, problem, f"version {trust.version}" if problem else "")

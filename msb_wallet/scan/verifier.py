@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import URL
 
 from msb_identity.errors import (
     AlgorithmRefused,
@@ -101,7 +101,7 @@ class Verifier:
         require_holder: bool = False,
         opened: ExitStack | None = None,
     ) -> None:
-        """Use `from_trust` unless the parts come from elsewhere; `close` closes what was `opened`."""
+        """Use `from_trust` unless the parts come from elsewhere; `close` closes `opened`."""
         self._trust, self._status, self._seen, self._store = trust, status, seen, store
         self._audience = check_audience(audience) if audience is not None else None
         self._require_holder = require_holder
@@ -214,8 +214,8 @@ class Verifier:
             return None
         try:
             found = find_shown(self._store, secret_hash(secret))
-        except SQLAlchemyError as error:
-            builder.unknown("replay", "no-memory", type(error).__name__)
+        except StoreError as error:
+            builder.unknown("replay", "no-memory", str(error))
             return None
         if found is None:
             builder.failed("replay", "unknown-code")
@@ -291,8 +291,8 @@ class Verifier:
             return False
         try:
             first = self._use_up(shown, now)
-        except SQLAlchemyError as error:
-            builder.unknown("replay", "no-memory", type(error).__name__)
+        except StoreError as error:
+            builder.unknown("replay", "no-memory", str(error))
             return False
         if first:
             where = "local" if self._store is None else "store"
@@ -322,14 +322,16 @@ class Verifier:
             return  # refused at `authority` already
         try:
             found = self._status.look_up(credential, issuer, trust, now)
-        except SQLAlchemyError as error:
-            found = StatusAnswer(Outcome.UNKNOWN, "no-store", type(error).__name__)
+        except StoreError as error:
+            found = StatusAnswer(Outcome.UNKNOWN, "no-store", str(error))
         builder.add("status", found.outcome, found.code, found.detail)
 
 
 def _open_state(path: Path) -> Store:
+    # Written by URL.create: a path may hold "?" or "%", which mean something in a URL.
+    url = URL.create("sqlite", database=str(path.absolute())).render_as_string()
     try:
-        return Store.open(f"sqlite:///{path.absolute()}", memory.metadata)
+        return Store.open(url, memory.metadata)
     except StoreError as error:
         message = f"the state file {path.name} cannot be opened for writing: name another (--state)"
         raise StoreError(message) from error
