@@ -3,7 +3,7 @@
 append_1, append_8: single appends, each on disk (fsync on) before the next, by 1 and 8 processes
 with chains of their own, on PostgreSQL; with _sqlite on SQLite. append_8_threads: 8 threads of one
 process, whose appends share commits. bulk: 200 entries in a transaction. All of these are wall
-clock, with all cores; verify is too, by one process.
+clock, with all cores; verify is too, by one process. fsync is the floor under single appends.
 
 --entries N also fills a log with N entries and verifies it in a process of its own.
 """
@@ -49,6 +49,7 @@ def main() -> None:
     memory: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        rates["fsync"] = _bare_fsyncs(folder / "fsync", lasting)
         for kind, url in _databases(folder):
             suffix = "" if kind == "postgres" else f"_{kind}"
             with _log(url, folder / "keys") as (store, protector):
@@ -66,6 +67,18 @@ def main() -> None:
                 f"{count} entries, {seconds:.1f} s, at most {megabytes:.0f} MB resident"
             )
     _measure.report(rates, {}, as_json=options.json, memory=memory)
+
+
+def _bare_fsyncs(file: Path, lasting: float) -> float:
+    """Give how often this disk keeps 4 KiB for good: the floor under single appends."""
+    count, until = 0, time.monotonic() + lasting
+    with file.open("wb") as stream:
+        while time.monotonic() < until:
+            stream.write(bytes(4_096))
+            stream.flush()
+            os.fsync(stream.fileno())
+            count += 1
+    return count / lasting
 
 
 def _options() -> argparse.Namespace:

@@ -13,10 +13,11 @@ import secrets
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from msb_identity.errors import StoreError
+from msb_identity.foundation.audit.chain import ChainEnd
 from msb_identity.foundation.audit.entry import (
     OK,
     Draft,
@@ -43,6 +44,22 @@ if TYPE_CHECKING:
     from msb_identity.foundation.protect import Protector
     from msb_identity.foundation.store import Store
 
+# Built once: building a statement costs as much as a small one takes to run.
+_INSERT = insert(entries)
+_LOCK_HEAD = (
+    select(heads.c.sequence, heads.c.hash)
+    .where(heads.c.writer == bindparam("of"))
+    .with_for_update()
+)
+_MOVE_HEAD = (
+    update(heads)
+    .where(
+        heads.c.writer == bindparam("of"),
+        heads.c.sequence == bindparam("old_sequence"),
+        heads.c.hash == bindparam("old_hash"),
+    )
+    .values(sequence=bindparam("new_sequence"), hash=bindparam("new_hash"))
+)
 ERASED_EVENT = "audit.personal-erased"
 
 
@@ -60,6 +77,7 @@ class Audit:
         self.writer = writer
         self._store, self._protector = store, protector
         self._commit = GroupCommit(self._append_now)
+        self._known_end: ChainEnd | None = None
         self._begin_chain()
 
     def record(
@@ -98,25 +116,20 @@ class Audit:
         """Append entries in the caller's write transaction, in this order."""
         if not drafts:
             return []
-        head = connection.execute(
-            select(heads.c.sequence, heads.c.hash)
-            .where(heads.c.writer == self.writer)
-            .with_for_update()
-        ).first()
+        head = connection.execute(_LOCK_HEAD, {"of": self.writer}).first()
         if head is None:
             message = f"the audit log has lost the head of chain {self.writer}: verify it"
             raise StoreError(message)
-        rows = self._chain(connection, drafts, sequence=head.sequence, previous=head.hash)
+        rows = self._chain(connection, drafts, ChainEnd(head.sequence, head.hash))
+        connection.execute(_MOVE_HEAD, self._move(head, rows))
+        return self._insert(connection, rows)
+
+    def _insert(self, connection: Connection, rows: list[dict[str, Any]]) -> list[Receipt]:
         try:
-            connection.execute(insert(entries), rows)
+            connection.execute(_INSERT, rows)
         except IntegrityError:
             message = f"the audit log has entries after the head of chain {self.writer}: verify it"
             raise StoreError(message) from None
-        connection.execute(
-            update(heads)
-            .where(heads.c.writer == self.writer)
-            .values(sequence=rows[-1]["sequence"], hash=rows[-1]["hash"])
-        )
         return [Receipt(self.writer, row["sequence"], row["hash"]) for row in rows]
 
     def erase(self, *names: str, actor: str | None = None, now: datetime | None = None) -> int:
@@ -140,8 +153,9 @@ class Audit:
         return count
 
     def _chain(
-        self, connection: Connection, drafts: Sequence[Draft], *, sequence: int, previous: bytes
+        self, connection: Connection, drafts: Sequence[Draft], end: ChainEnd
     ) -> list[dict[str, Any]]:
+        sequence, previous = end.sequence, end.hash
         rows: list[dict[str, Any]] = []
         names: dict[str, bytes] = {}  # a batch has one actor: its HMAC is made once
         for draft in drafts:
@@ -215,6 +229,28 @@ class Audit:
                 connection.execute(insert(heads).values(writer=self.writer, sequence=0, hash=start))
 
     def _append_now(self, drafts: Sequence[Draft]) -> list[Receipt]:
-        """Append in a transaction of our own."""
+        """Append in a transaction of our own.
+
+        It goes on from where our last one ended, if nobody has written to the chain since: the
+        head moves only from there, so that asking first would tell nothing more.
+        """
+        known, self._known_end = self._known_end, None
+        receipts = None
         with self._store.write(locks=()) as connection:  # the chain's head is the lock
-            return self.record_many(drafts, connection=connection)
+            if known is not None:
+                rows = self._chain(connection, drafts, known)
+                moved = connection.execute(_MOVE_HEAD, self._move(known, rows)).rowcount
+                receipts = self._insert(connection, rows) if moved else None
+            if receipts is None:
+                receipts = self.record_many(drafts, connection=connection)
+        self._known_end = ChainEnd(receipts[-1].sequence, receipts[-1].hash)
+        return receipts
+
+    def _move(self, end: Any, rows: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: ANN401 - a row
+        return {
+            "of": self.writer,
+            "old_sequence": end.sequence,
+            "old_hash": end.hash,
+            "new_sequence": rows[-1]["sequence"],
+            "new_hash": rows[-1]["hash"],
+        }
