@@ -6,6 +6,7 @@ Thin: each subcommand reads its arguments, calls one public function and prints 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from msb_identity.envelopes.keyfiles import write_signing_key, write_verifying_k
 from msb_identity.errors import EncodingRefused, KeyRefused
 from msb_identity.foundation.audit_commands import add_audit_commands
 from msb_identity.foundation.commands import (
+    STORE_VARIABLE,
     CommandError,
     CommandParser,
     parse_time,
@@ -35,6 +37,7 @@ _EXIT_STATUS = (
     " 2 用法错误或文件无法读取 called wrongly or unreadable file"
 )
 _ONE_FILE = ("私钥与公钥不能是同一个文件", "private and public key cannot share one file")
+_NO_STORE = ("请用 --store 指定数据库", "name the store with --store")
 _EMPTY_NAME = ("签发方和受众不能为空", "issuer and audience must not be empty")
 
 
@@ -90,6 +93,20 @@ def _parser() -> CommandParser:
     )
     _add_verify_arguments(verify)
     add_audit_commands(areas)
+
+    store = areas.add_parser("store", help="数据库 / the store").add_subparsers(
+        metavar="ACTION", required=True
+    )
+    migrate = store.add_parser(
+        "migrate", help="升级表结构 / bring tables up to date", description=_migrate_store.__doc__
+    )
+    migrate.add_argument(
+        "--store",
+        metavar="URL",
+        default=os.environ.get(STORE_VARIABLE),
+        help=f"sqlite:///FILE | postgresql+psycopg://… (${STORE_VARIABLE})",
+    )
+    migrate.set_defaults(command=_migrate_store)
     return parser
 
 
@@ -137,6 +154,18 @@ def _new_key(arguments: argparse.Namespace) -> int:
     if public is not None:
         write_verifying_key(public, key.public)
     write_out(json.dumps(public_jwk(key.public)))
+    return 0
+
+
+def _migrate_store(arguments: argparse.Namespace) -> int:
+    """升级身份库的表（请先备份） / Bring the identity tables up to date; make a backup first."""
+    from msb_identity.foundation import protect
+    from msb_identity.foundation.store import migrate_store
+
+    if not arguments.store:
+        raise CommandError(*_NO_STORE)
+    for name, revision in migrate_store(arguments.store, protect.metadata).items():
+        write_out(f"{name}: {revision}")
     return 0
 
 

@@ -22,6 +22,7 @@ from msb_identity.envelopes.keyfiles import read_signing_key
 from msb_identity.errors import IdentifierRefused
 from msb_identity.foundation.commands import (
     CALLED_WRONGLY,
+    STORE_VARIABLE,
     CommandError,
     CommandParser,
     complain,
@@ -33,12 +34,13 @@ from msb_identity.foundation.commands import (
     write_out,
 )
 from msb_identity.foundation.files import write_whole
+from msb_identity.foundation.store import migrate_store
 from msb_wallet.cards.pack import online_code, printed_code
 from msb_wallet.codes.payload import MAX_CODE_CHARS
 from msb_wallet.codes.present import check_audience, show_offline
 from msb_wallet.codes.qr import MAX_PICTURE_BYTES, draw_png, draw_svg, qr_version
 from msb_wallet.errors import Fault, LicenceNotFound, LicenceRefused
-from msb_wallet.folder import DataFolder
+from msb_wallet.folder import TABLES, DataFolder
 from msb_wallet.licences.identifier import LicenceIdentifier
 from msb_wallet.licences.rows import read_rows
 from msb_wallet.licences.status import Reason, read_status
@@ -188,6 +190,13 @@ def _make_trust(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _migrate(arguments: argparse.Namespace) -> int:
+    url = arguments.store or DataFolder(Path(arguments.data)).store_url
+    for name, revision in migrate_store(url, *TABLES).items():
+        write_out(f"{name}: {revision}")
+    return 0
+
+
 def _demo(arguments: argparse.Namespace) -> int:
     from msb_wallet.demo.story import tell
 
@@ -310,6 +319,7 @@ def _parser() -> CommandParser:
     _add_revoke(commands)
     _add_status(commands)
     _add_trust(commands)
+    _add_store(commands)
     demo = commands.add_parser("demo", help="演示全过程 / tell the whole story")
     demo.add_argument(
         "--out", type=_path, default="msb-demo", metavar="DIR", help="输出目录 / where to put it"
@@ -395,6 +405,21 @@ def _add_status(commands: argparse._SubParsersAction[CommandParser]) -> None:
     publish.add_argument("--issuer", metavar="CODE", help="颁发机构代码 / one issuer only")
     publish.add_argument("--every", action="store_true", help="全部重签 / sign all of them")
     publish.set_defaults(command=_publish)
+
+
+def _add_store(commands: argparse._SubParsersAction[CommandParser]) -> None:
+    store = commands.add_parser("store", help="数据库 / the store")
+    actions = store.add_subparsers(required=True, metavar="ACTION", parser_class=CommandParser)
+    migrate = actions.add_parser(
+        "migrate", help="升级表结构（请先备份） / bring its tables up to date; make a backup first"
+    )
+    migrate.add_argument(
+        "--store",
+        metavar="URL",
+        default=os.environ.get(STORE_VARIABLE),
+        help=f"${STORE_VARIABLE}；缺省为数据目录的 / the store's URL (default: the data folder's)",
+    )
+    migrate.set_defaults(command=_migrate)
 
 
 def _add_trust(commands: argparse._SubParsersAction[CommandParser]) -> None:

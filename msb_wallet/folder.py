@@ -31,7 +31,7 @@ from msb_identity.envelopes.keyfiles import (
     write_verifying_key,
 )
 from msb_identity.errors import IdentifierRefused
-from msb_identity.foundation import protect
+from msb_identity.foundation import audit, protect
 from msb_identity.foundation.clock import aware
 from msb_identity.foundation.files import (
     PRIVATE_FOLDER_MODE,
@@ -69,6 +69,17 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+TABLES = (
+    protect.metadata,
+    audit.metadata,
+    accounts.metadata,
+    limits.metadata,
+    sms.metadata,
+    sessions.metadata,
+    tables.metadata,
+    memory.metadata,
+)
+"""All that a wallet's store holds."""
 CONFIGURATION_FILE = "issuers.toml"
 MAX_CONFIG_BYTES = 1_000_000
 DEFAULT_DAYS, MAX_DAYS = 30, 3_660
@@ -164,16 +175,7 @@ class DataFolder:
         self._prepare()
         # Whatever mode the folder has: the store is for nobody else to read.
         (self.path / STORE_FILE).touch(mode=PRIVATE_MODE)
-        return Store.open(
-            self.store_url,
-            protect.metadata,
-            accounts.metadata,
-            limits.metadata,
-            sms.metadata,
-            sessions.metadata,
-            tables.metadata,
-            memory.metadata,
-        )
+        return Store.open(self.store_url, *TABLES)
 
     @cached_property
     def protector(self) -> Protector:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from msb_identity.envelopes.keyfiles import read_signing_key, read_verifying_key
 from msb_identity.errors import EncodingRefused, KeyRefused, Refused
 from msb_identity.foundation.commands import (
+    STORE_VARIABLE,
     CommandError,
     print_reports,
     read_input,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from msb_identity.foundation.store import Store
 
-STORE_VARIABLE = "MSB_STORE"
 _PROGRESS_EVERY = 50_000
 
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from msb_identity.foundation.report import Report
 
 CALLED_WRONGLY = 2
+STORE_VARIABLE = "MSB_STORE"
+"""Names the store's URL to commands, since what stands in their arguments everybody can read."""
 _LONGEST_SHOWN_NAME = 255  # NAME_MAX: nothing longer is a file's name
 _SECRET_LOOK = re.compile(r"\beyJ|\bMSB[0-9]:")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import create_engine, event, func, select
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 
 from msb_identity.errors import StoreError
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sqlalchemy import URL, Connection, Engine
+    from sqlalchemy.pool import ConnectionPoolEntry
 
 BUSY_TIMEOUT_MS = 20_000
 """How long a transaction waits for others before it gives up."""
@@ -27,7 +28,7 @@ IDLE_TIMEOUT_MS = 60_000
 """A PostgreSQL client that fell silent in a transaction loses it, and its locks, after this."""
 CONNECT_TIMEOUT_S = 10
 OLDEST_POSTGRESQL = 15
-_WRITE = "msb_write"
+_WRITE, _FILE = "msb_write", "msb_file"
 
 
 class Database(Protocol):
@@ -62,6 +63,7 @@ class Sqlite:
         engine = create_engine(url, hide_parameters=True)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+        _watch_file(engine, file)
         return engine.execution_options(**{_WRITE: True})
 
     def check(self, connection: Connection) -> None:
@@ -173,6 +175,35 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 -
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _watch_file(engine: Engine, file: Path) -> None:
+    """Ask the file that lies there now: a kept connection goes on with one deleted or replaced."""
+    opened = False
+
+    @event.listens_for(engine, "do_connect")
+    def do_connect(*_: object) -> None:
+        if opened and not file.is_file():  # SQLite would make an empty one
+            message = f"the store {file.name} is gone"
+            raise StoreError(message)
+
+    @event.listens_for(engine, "connect")
+    def connect(_connection: object, record: ConnectionPoolEntry) -> None:
+        nonlocal opened
+        opened, record.info[_FILE] = True, _identity(file)
+
+    @event.listens_for(engine, "checkout")
+    def checkout(_connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if record.info[_FILE] != _identity(file):
+            raise DisconnectionError
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -21,11 +21,12 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import Column, Integer, LargeBinary, MetaData, Table, func, insert, select
+from sqlalchemy import Column, Integer, LargeBinary, Table, func, insert, select
 
 from msb_identity.envelopes import cbor
 from msb_identity.errors import ProtectionError
 from msb_identity.foundation.files import secret_file
+from msb_identity.foundation.schema import IDENTITY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +40,7 @@ _HEAD_BYTES = 1 + 4
 _FIRST_KEY = 1
 _LAST_KEY = 2**31 - 1  # an SQL integer
 
-metadata = MetaData()
+metadata = IDENTITY.tables()
 data_keys = Table(
     "data_keys",
     metadata,

@@ -11,7 +11,7 @@ What breaks a constraint stays SQLAlchemy's IntegrityError, for the code that ex
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select
@@ -21,13 +21,15 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from msb_identity.errors import StoreError
 from msb_identity.foundation.databases import DATABASES, reason_of, without_values
+from msb_identity.foundation.schema import State, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sqlalchemy import ColumnElement, Connection, Engine, MetaData, Table
+    from sqlalchemy import URL, ColumnElement, Connection, Engine, MetaData, Table
 
     from msb_identity.foundation.databases import Database
+    from msb_identity.foundation.schema import Schema
 
 REMOVED_AT_ONCE = 50
 
@@ -41,13 +43,17 @@ class Store:
         self._reader = database.reader(engine)
 
     @classmethod
-    def open(cls, url: str, *tables: MetaData, existing: bool = False) -> Store:
-        """Open the database at `url` and make the tables that it lacks.
+    def open(
+        cls, url: str | URL, *tables: MetaData, existing: bool = False, migrate: bool = False
+    ) -> Store:
+        """Open the database at `url`; a new one gets its tables.
 
         url: an SQLAlchemy URL, as sqlite:////var/lib/msb/store.sqlite or
         postgresql+psycopg://user@host/database (a password from ~/.pgpass or PGPASSWORD need not
         stand in it). StoreError where it cannot be opened; its message never shows a password.
         existing: refuse to make a new store, for those who would only look into one of others.
+        migrate: bring tables of an older version up to date; without it they are a StoreError.
+        Tables of a newer version are refused, since this program does not know what they mean.
         """
         try:
             parsed = make_url(url)
@@ -66,14 +72,14 @@ class Store:
             raise StoreError(message) from None
         store = cls(engine, database)
         try:
-            store._make(tables)
-        except StoreError:
-            store.close()
-            raise
+            store._prepare(tables, existing=existing, migrate=migrate)
         except (SQLAlchemyError, ValueError, TypeError) as error:  # of an option in the URL
             store.close()
             message = f"the store cannot be opened: {type(error).__name__}"
             raise StoreError(message) from None
+        except BaseException:
+            store.close()
+            raise
         return store
 
     @contextmanager
@@ -101,11 +107,37 @@ class Store:
         """Close pooled connections."""
         self._engine.dispose()
 
-    def _make(self, tables: tuple[MetaData, ...]) -> None:
-        with self.write() as connection:
+    def _prepare(self, tables: tuple[MetaData, ...], *, existing: bool, migrate: bool) -> None:
+        """See that the tables are as this program needs them, writing only where they are not."""
+        schemas: dict[Schema, list[str]] = {}
+        free = [metadata for metadata in tables if schema_of(metadata) is None]
+        for metadata in tables:
+            schema = schema_of(metadata)
+            if schema is not None:
+                schemas.setdefault(schema, []).extend(metadata.tables)
+        with self.read() as connection:
             self._database.check(connection)
-            for metadata in tables:
+            states = {schema.state(connection, names) for schema, names in schemas.items()}
+        if not free and states <= {State.CURRENT}:
+            return
+        if existing and states == {State.MISSING}:
+            message = "this database holds no store"
+            raise StoreError(message)
+        with self.write() as connection:
+            for schema, names in schemas.items():  # again: another process may have been at it
+                state = schema.state(connection, names)
+                _refuse(schema, state, migrate=migrate)
+                if state is not State.CURRENT:
+                    schema.migrate(connection)
+            for metadata in free:
                 metadata.create_all(connection)
+
+
+def migrate_store(url: str | URL, *tables: MetaData) -> dict[str, str]:
+    """Bring an existing store's tables up to date and give the revision of each set of them."""
+    with closing(Store.open(url, *tables, existing=True, migrate=True)):
+        schemas = [schema_of(metadata) for metadata in tables]
+        return {schema.name: schema.newest for schema in schemas if schema is not None}
 
 
 def remove_some(connection: Connection, table: Table, condition: ColumnElement[bool]) -> None:
@@ -117,6 +149,18 @@ def remove_some(connection: Connection, table: Table, condition: ColumnElement[b
     (key,) = table.primary_key.columns
     found = select(key).where(condition).limit(REMOVED_AT_ONCE).with_for_update(skip_locked=True)
     connection.execute(delete(table).where(key.in_(found)))
+
+
+def _refuse(schema: Schema, state: State, *, migrate: bool) -> None:
+    if state is State.OLDER and not migrate:
+        message = (
+            f"the {schema.name} tables are of an older version and must be migrated first"
+            " (make a backup; msb-wallet store migrate, or msb-identity store migrate)"
+        )
+        raise StoreError(message)
+    if state is State.NEWER:
+        message = f"the {schema.name} tables are of a newer version than this program: upgrade it"
+        raise StoreError(message)
 
 
 @contextmanager

@@ -21,7 +21,6 @@ from sqlalchemy import (
     Column,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     insert,
@@ -32,6 +31,7 @@ from sqlalchemy.exc import IntegrityError
 from msb_identity.errors import AccountRefused
 from msb_identity.foundation.clock import aware, from_seconds, seconds
 from msb_identity.foundation.protect import Place, mask_name, mask_number, mask_phone
+from msb_identity.foundation.schema import IDENTITY
 from msb_identity.foundation.text import is_showable
 from msb_identity.people.identifiers import check_identity_number, check_mobile
 
@@ -51,7 +51,7 @@ MAX_NAME_CHARS = 100
 MAX_METHOD_CHARS = 40
 _ID_BYTES = 16
 
-metadata = MetaData()
+metadata = IDENTITY.tables()
 people = Table(
     "people",
     metadata,

@@ -29,7 +29,6 @@ from sqlalchemy import (
     Column,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     delete,
     func,
@@ -39,6 +38,7 @@ from sqlalchemy import (
 )
 
 from msb_identity.envelopes import cbor
+from msb_identity.foundation.schema import IDENTITY
 from msb_identity.foundation.store import remove_some
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ DOMAIN = "limits"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _IPV6_LINE_BITS = 64
 
-metadata = MetaData()
+metadata = IDENTITY.tables()
 limits = Table(
     "limits",
     metadata,

@@ -21,7 +21,6 @@ from sqlalchemy import (
     Column,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     delete,
     insert,
@@ -33,6 +32,7 @@ from msb_identity.envelopes import cbor
 from msb_identity.errors import SignInRefused
 from msb_identity.foundation.clock import aware
 from msb_identity.foundation.protect import mask_phone
+from msb_identity.foundation.schema import IDENTITY
 from msb_identity.signin.limits import (
     Attempt,
     By,
@@ -98,7 +98,7 @@ _TOO_MANY_TRIES = (
     "too many wrong codes; try again later",
 )
 
-metadata = MetaData()
+metadata = IDENTITY.tables()
 sms_codes = Table(
     "sms_codes",
     metadata,

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, insert, select, update
+from sqlalchemy import BigInteger, Column, Integer, String, Table, insert, select, update
 
 from msb_identity.foundation.clock import aware, from_seconds, seconds
+from msb_identity.foundation.schema import IDENTITY
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,7 +25,7 @@ SESSION_LIFE = timedelta(hours=12)
 MAX_DEVICE_CHARS = 200
 _SID_BYTES = 16
 
-metadata = MetaData()
+metadata = IDENTITY.tables()
 sessions = Table(
     "sessions",
     metadata,

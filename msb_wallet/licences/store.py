@@ -17,17 +17,19 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     UniqueConstraint,
     select,
 )
 
+from msb_identity.foundation.schema import Schema
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
 
-metadata = MetaData()
+WALLET = Schema("wallet", "msb_wallet.migrations.wallet", newest="wallet_1")
+metadata = WALLET.tables()
 IDENTIFIER_CHARS = 160
 
 licences = Table(

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Column,
     Index,
     LargeBinary,
-    MetaData,
     String,
     Table,
     insert,
@@ -23,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from msb_identity.foundation.clock import seconds
+from msb_identity.foundation.schema import Schema
 from msb_identity.foundation.store import remove_some
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 STATE_FILE = "verifier-state.sqlite"
 KEEP_SECONDS = 600  # far longer than any shown code can live, clocks included
-metadata = MetaData()
+CHECKER = Schema("checker", "msb_wallet.migrations.checker", newest="checker_1")
+metadata = CHECKER.tables()
 seen_nonces = Table(
     "seen_nonces",
     metadata,

@@ -116,13 +116,6 @@ def test_a_store_overwritten_with_junk_is_indeterminate(world: World) -> None:
     expect_no_store(verifier, texts)
 
 
-GONE = pytest.mark.xfail(
-    reason="a kept connection goes on reading the store's file after it is gone or replaced",
-    strict=True,
-)
-
-
-@GONE
 def test_a_deleted_store_is_indeterminate(world: World) -> None:
     verifier, texts = (
         world.verifier(online=True),
@@ -134,7 +127,6 @@ def test_a_deleted_store_is_indeterminate(world: World) -> None:
     expect_no_store(verifier, texts)
 
 
-@GONE
 def test_a_store_put_back_from_a_backup_is_the_one_that_is_asked(
     world: World, tmp_path: Path
 ) -> None:

@@ -16,11 +16,12 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
 )
+
+from msb_identity.foundation.schema import Schema
 
 if TYPE_CHECKING:
     from typing import Any
@@ -32,7 +33,10 @@ HASH_BYTES = 32
 LOG_ID_BYTES = 16
 THE_LOG = 1
 
-metadata = MetaData()
+AUDIT = Schema("audit", "msb_identity.foundation.audit.migrations", newest="audit_1")
+"""The tables of the audit log, with a line of migrations of their own."""
+
+metadata = AUDIT.tables()
 logs = Table(
     "audit_log",
     metadata,
