@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from msb_identity.cli_keys import add_key_commands
 from msb_identity.envelopes.jose import MAX_JWS_CHARS
 from msb_identity.errors import EncodingRefused, KeyRefused
+from msb_identity.foundation.audit_commands import add_audit_commands
 from msb_identity.foundation.commands import (
     STORE_VARIABLE,
     CommandError,
@@ -19,6 +20,7 @@ from msb_identity.foundation.commands import (
     parse_time,
     print_reports,
     read_input,
+    write_out,
     run,
     shown_name,
 )
@@ -64,6 +66,7 @@ def _parser() -> CommandParser:
         epilog=_EXIT_STATUS,
     )
     _add_verify_arguments(verify)
+    add_audit_commands(areas)
 
     store = areas.add_parser("store", help="数据库 / the store").add_subparsers(
         metavar="ACTION", required=True
