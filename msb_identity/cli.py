@@ -1,4 +1,4 @@
-"""The command msb-identity: keys and tokens.
+"""The command msb-identity: keys, certificates and tokens.
 
 Thin: each subcommand reads its arguments, calls one public function and prints what it says.
 """
@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msb_identity import certificate_commands
 from msb_identity.envelopes.jose import MAX_JWS_CHARS, public_jwk
 from msb_identity.envelopes.keyfiles import write_signing_key, write_verifying_key
 from msb_identity.errors import EncodingRefused, KeyRefused
@@ -78,6 +79,7 @@ def _parser() -> CommandParser:
         help="公钥文件，不覆盖 / public key, never overwritten",
     )
     new.set_defaults(command=_new_key)
+    certificate_commands.add_commands(areas, _EXIT_STATUS)
 
     token = areas.add_parser("token", help="访问令牌 / access tokens")
     actions = token.add_subparsers(metavar="ACTION", required=True)
