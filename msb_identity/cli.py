@@ -1,4 +1,4 @@
-"""The command msb-identity: keys and tokens.
+"""The command msb-identity: keys, certificates and tokens.
 
 Thin: each subcommand reads its arguments, calls one public function and prints what it says.
 """
@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msb_identity import certificate_commands
 from msb_identity.cli_keys import add_key_commands
 from msb_identity.envelopes.jose import MAX_JWS_CHARS
 from msb_identity.errors import EncodingRefused, KeyRefused
@@ -20,9 +21,9 @@ from msb_identity.foundation.commands import (
     parse_time,
     print_reports,
     read_input,
-    write_out,
     run,
     shown_name,
+    write_out,
 )
 from msb_identity.sso.tokens import TokenVerifier
 
@@ -56,6 +57,7 @@ def _parser() -> CommandParser:
     areas = parser.add_subparsers(metavar="AREA", required=True)
 
     add_key_commands(areas)
+    certificate_commands.add_commands(areas, _EXIT_STATUS)
 
     token = areas.add_parser("token", help="访问令牌 / access tokens")
     actions = token.add_subparsers(metavar="ACTION", required=True)
