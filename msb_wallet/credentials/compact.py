@@ -43,7 +43,7 @@ _COSE_KEY = 1  # confirmation method (RFC 8747 section 3.1)
 _FIELD_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,31}", re.ASCII)
 _HEADER = {1, KEY_ID}
 HOLDER_KEYS = (KeyKind.SM2, KeyKind.P256)
-"""The kinds of key a holder's device may have: small enough for a code, and every device has one."""
+"""The kinds of key a holder's device may have: they fit a code, and every device has one."""
 
 
 @dataclass(frozen=True, slots=True)
