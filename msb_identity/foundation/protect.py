@@ -21,7 +21,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import Column, Integer, LargeBinary, Table, func, insert, select
+from sqlalchemy import Column, Integer, LargeBinary, String, Table, func, insert, select, text
 
 from msb_identity.envelopes import cbor
 from msb_identity.errors import ProtectionError
@@ -46,6 +46,15 @@ data_keys = Table(
     metadata,
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("wrapped", LargeBinary, nullable=False),
+    Column("algorithm", String(16), nullable=False, server_default=text("'AES-256-GCM'")),
+    Column("wrapped_with", String(16), nullable=False, server_default=text("'AES-256-GCM'")),
+    Column("wrapping_key", Integer, nullable=False, server_default=text("1")),
+)
+index_versions = Table(
+    "index_versions",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("algorithm", String(16), nullable=False),
 )
 
 

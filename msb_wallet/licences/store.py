@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     select,
+    text,
 )
 
 from msb_identity.foundation.schema import Schema
@@ -28,7 +29,7 @@ from msb_identity.foundation.schema import Schema
 if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
 
-WALLET = Schema("wallet", "msb_wallet.migrations.wallet", newest="wallet_1")
+WALLET = Schema("wallet", "msb_wallet.migrations.wallet", newest="wallet_2")
 metadata = WALLET.tables()
 IDENTIFIER_CHARS = 160
 
@@ -45,6 +46,7 @@ licences = Table(
     Column("content_digest", LargeBinary(32), nullable=False),
     Column("credential", LargeBinary, nullable=False),
     Column("issued_at", BigInteger, nullable=False),
+    Column("index_version", Integer, nullable=False, server_default=text("1")),
     # One licence number of one type and issuer is one licence: this makes issuing idempotent.
     UniqueConstraint("issuer_code", "type_code", "number_index", "version"),
     Index("licences_by_holder", "holder_index", "identifier"),

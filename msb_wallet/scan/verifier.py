@@ -348,7 +348,8 @@ class Verifier:
             found = self._status.look_up(credential, issuer, trust, now)
         except (StoreError, ValueError, TypeError) as error:
             # The last two: a row that holds what nobody here writes.
-            found = StatusAnswer(Outcome.UNKNOWN, "no-store", str(error))
+            detail = str(error) if isinstance(error, StoreError) else type(error).__name__
+            found = StatusAnswer(Outcome.UNKNOWN, "no-store", detail)
         builder.add("status", found.outcome, found.code, found.detail)
 
 
