@@ -1,8 +1,9 @@
 """verify_chain: whether a certificate is vouched for by an anchor, at a time, for a purpose.
 
-The steps, in order: `format`, `chain` (a path to an anchor, its issuers fit to issue),
-`signature-value`, `algorithm`, `signer-certificate` (the certificate's own period and purpose),
-`revocation`. Of several paths the best counts. docs/formats.md lists the codes; RFC 5280 section 6.
+The steps, in order: `format`, `algorithm` and `signature-value` (of every signature in the path),
+`signer-certificate` (the certificate's own period and purpose), `chain` (a path to an anchor, its
+issuers fit to issue), `revocation`. Of several paths the best counts. docs/formats.md lists the
+codes; RFC 5280 section 6.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING
 from msb_identity.errors import CertificateRefused, KeyRefused
 from msb_identity.foundation.clock import aware
 from msb_identity.foundation.report import Outcome, ReportBuilder
-from msb_identity.x509.certificate import Certificate, KeyUsage
+from msb_identity.x509.certificate import KeyUsage
+from msb_identity.x509.files import load_certificates, looks_like_certificate
 from msb_identity.x509.paths import Hold, Path, PathFinder
 from msb_identity.x509.purposes import Purpose, allows_extended, suits
 from msb_identity.x509.revocation import RevocationChecker, RevocationPolicy, Status
@@ -24,15 +26,16 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from msb_identity.foundation.report import Report
+    from msb_identity.x509.certificate import Certificate
     from msb_identity.x509.fetch import Fetcher
     from msb_identity.x509.trust import TrustStore
 
 REQUIRED = (
     "format",
-    "chain",
-    "signature-value",
     "algorithm",
+    "signature-value",
     "signer-certificate",
+    "chain",
     "revocation",
 )
 _WORST = (Outcome.FAILED, Outcome.UNKNOWN, Outcome.WARNING, Outcome.SKIPPED, Outcome.OK)
@@ -63,8 +66,15 @@ def verify_chain(
     at: the time to judge at, the clock's by default; a source of revocation may be newer.
     fetch: what fetches CRLs and OCSP answers; nothing is fetched without one.
 
-    Never raises on a bad certificate: given as bytes, it is `invalid` at `format`.
+    Never raises on a bad certificate. Given as bytes (PEM or DER) a broken one is `invalid` at
+    `format`; of several in one file the first is in question and the rest are intermediates.
     """
+    if isinstance(certificate, bytes):
+        try:
+            first, *others = load_certificates(certificate)
+        except CertificateRefused as error:
+            return _refuse(certificate, str(error))
+        certificate, intermediates = first, (*others, *intermediates)
     builder = ReportBuilder("certificate", required=REQUIRED, sentences=SENTENCES)
     moment, wanted = aware(at), Purpose(purpose)
     checker = RevocationChecker(
@@ -75,12 +85,6 @@ def verify_chain(
         ocsp_answers=trust.ocsp_answers,
         fetcher=fetch,
     )
-    if isinstance(certificate, bytes):
-        try:
-            certificate = Certificate.load(certificate)
-        except CertificateRefused as error:
-            builder.failed("format", "malformed", str(error))
-            return builder.conclude()
     _tell_format(builder, certificate)
     finder = PathFinder(trust, intermediates)
     path, findings = _best_path(finder, certificate, moment, wanted)
@@ -95,6 +99,18 @@ def verify_chain(
         status = _revocation(path, checker, is_proven=proven)
         builder.add("revocation", status.outcome, status.code, status.detail)
         _disclose(builder, path)
+    return builder.conclude()
+
+
+def _refuse(data: bytes, why: str) -> Report:
+    """Report bytes that hold no certificate: a broken one, or something else."""
+    known = looks_like_certificate(data)
+    kind, required = ("certificate", REQUIRED) if known else ("unknown", ("format",))
+    builder = ReportBuilder(kind, required=required, sentences=SENTENCES)
+    if known:
+        builder.failed("format", "malformed", why)
+    else:
+        builder.unknown("format", "not-a-certificate", why)
     return builder.conclude()
 
 

@@ -78,6 +78,15 @@ def is_pem(data: bytes) -> bool:
     return b"-----BEGIN " in data[:65_536] and data[:1] != b"\x30"
 
 
+def looks_like_certificate(data: bytes) -> bool:
+    """Whether this is meant to be a certificate, though it may be broken."""
+    if is_pem(data):
+        return any(b"-----BEGIN " + label + b"-----" in data for label in _CERTIFICATE_LABELS)
+    # A PKCS#12 file begins with a number inside, a certificate with a SEQUENCE.
+    start = 2 + (data[1] & 0x7F if data[1:2] > b"\x80" else 0)
+    return data[:1] == b"\x30" and data[start : start + 1] in (b"\x30", b"")
+
+
 def encode_pem(*items: Certificate | RevocationList) -> bytes:
     """Write certificates and CRLs as PEM, in order."""
     return b"".join(

@@ -92,7 +92,8 @@ def make_name(subject: Subject) -> bytes:
 def extension(oid: str, value: Any, *, critical: bool = False) -> Any:  # noqa: ANN401 - as above
     """Wrap the value of an extension: an asn1crypto value, or DER for one that it does not know."""
     if isinstance(value, bytes):
-        value = core.ParsableOctetString(value)
+        flag = der.element(der.BOOLEAN, b"\xff") if critical else b""
+        return x509.Extension.load(der.sequence(der.oid(oid), flag, der.octet_string(value)))
     return x509.Extension({"extn_id": oid, "critical": critical, "extn_value": value})
 
 
