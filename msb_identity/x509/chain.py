@@ -8,7 +8,7 @@ codes; RFC 5280 section 6.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from msb_identity.errors import CertificateRefused, KeyRefused
@@ -248,8 +248,11 @@ def _revocation(path: Path, checker: RevocationChecker, *, is_proven: bool) -> S
     """Check every certificate but the anchor; the gravest status counts, the first of its kind."""
     if len(path.certificates) == 1:
         return Status(Outcome.SKIPPED, "anchor")
-    if any(link.hold is Hold.UNSUPPORTED for link in path.links) or not is_proven:
-        return Status(Outcome.UNKNOWN, "chain-unproven")  # nothing is fetched for it
+    holds = {link.hold for link in path.links}
+    if Hold.UNSUPPORTED in holds or not is_proven:
+        return Status(Outcome.UNKNOWN, "chain-unproven")
+    if Hold.WEAK in holds:  # might be forged, and then its addresses too
+        checker = replace(checker, fetcher=None)
     found = []
     for index, certificate in enumerate(path.certificates[:-1]):
         issuer = path.certificates[index + 1]

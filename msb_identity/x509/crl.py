@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 MAX_CRL_BYTES = 32_000_000
+MAX_CRL_ENTRIES = 1_000_000
 _MAX_HEAD_BYTES = 64_000
 _ENUMERATED = 0x0A
 _LONG_FORM, _MAX_LENGTH_BYTES = 0x80, 4
@@ -142,6 +143,9 @@ class RevocationList:
                 raise EncodingRefused(message)
             index.setdefault(data[number:number_end], (at, after))
             at = after
+            if len(index) > MAX_CRL_ENTRIES:
+                message = f"a CRL of more than {MAX_CRL_ENTRIES} entries"
+                raise EncodingRefused(message)
         return index
 
 
