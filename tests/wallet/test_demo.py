@@ -81,7 +81,8 @@ def test_it_ends_well_within_a_minute(told: Told) -> None:
 def test_it_tells_the_story_in_both_languages_up_to_the_refusal(told: Told) -> None:
     out = told.process.stdout
     verdicts = re.findall(r"^ +\[([A-Z]+)\]", out, re.MULTILINE)
-    scans, audits = verdicts[:6], verdicts[6:]
+    chain, scans, audits = verdicts[:1], verdicts[1:7], verdicts[7:]
+    assert chain == ["VALID"]  # of the department's certificate
     assert scans == ["VALID", "INVALID", "VALID", "VALID", "INVALID", "INVALID"]
     assert audits == ["VALID", "INVALID"]  # the log, and a copy of it that was edited
     for sentence in (
@@ -137,7 +138,7 @@ def test_the_page_parses_and_its_pictures_are_there(told: Told) -> None:
     for image in page.images:
         assert image["alt"]
         assert (told.out / str(image["src"])).is_file()
-    assert text.count('class="report valid"') == 3 + 1
+    assert text.count('class="report valid"') == 1 + 3 + 1
     assert text.count('class="report invalid"') == 3 + 1
 
 
@@ -270,8 +271,8 @@ def test_keys_are_private(told: Told) -> None:
 
 def test_the_log_holds_what_happened(told: Told) -> None:
     log = (told.out / "demo.log").read_text(encoding="utf-8")
-    assert "scan 1-online.png: invalid used" in log
-    assert "scan 4-refused.png: invalid revoked" in log
+    assert "check 1-online.png: invalid used" in log
+    assert "check 4-refused.png: invalid revoked" in log
 
 
 def test_a_second_run_begins_anew(tmp_path: Path) -> None:
