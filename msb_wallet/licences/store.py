@@ -17,17 +17,19 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     UniqueConstraint,
     select,
 )
 
+from msb_identity.foundation.schema import Schema
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
 
-metadata = MetaData()
+WALLET = Schema("wallet", "msb_wallet.migrations.wallet", newest="wallet_1")
+metadata = WALLET.tables()
 IDENTIFIER_CHARS = 160
 
 licences = Table(
@@ -74,6 +76,7 @@ shown_codes = Table(
     "shown_codes",
     metadata,
     Column("code_hash", LargeBinary(32), primary_key=True),
+    Column("binding", LargeBinary(32), nullable=False),  # under the secret, of the next three
     Column("identifier", ForeignKey("licences.identifier"), nullable=False),
     Column("audience", String(200), nullable=True),
     Column("shown_at", BigInteger, nullable=False),
