@@ -32,7 +32,8 @@ from msb_identity.envelopes.keyfiles import (
     write_verifying_key,
 )
 from msb_identity.errors import IdentifierRefused
-from msb_identity.foundation import protect
+from msb_identity.foundation import audit, protect
+from msb_identity.foundation.audit import Audit
 from msb_identity.foundation.clock import aware
 from msb_identity.foundation.files import (
     PRIVATE_FOLDER_MODE,
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
 
 TABLES = (
     protect.metadata,
+    audit.metadata,
     accounts.metadata,
     limits.metadata,
     sms.metadata,
@@ -86,6 +88,7 @@ MAX_CONFIG_BYTES = 1_000_000
 DEFAULT_DAYS, MAX_DAYS = 30, 3_660
 MAX_LIST_NUMBER = 9_999_999
 STORE_FILE = "store.sqlite"
+AUDIT_WRITER = "wallet"
 
 
 def _credit_code(text: str) -> str:
@@ -184,6 +187,11 @@ class DataFolder:
         return Protector.from_folder(self.store, self.keys)
 
     @cached_property
+    def audit(self) -> Audit:
+        """The audit log; all that works on this folder writes one chain."""
+        return Audit(self.store, self.protector, writer=AUDIT_WRITER)
+
+    @cached_property
     def configuration(self) -> Configuration:
         """The issuers; TrustRefused says what is wrong with the file."""
         return read_configuration(self.configuration_file)
@@ -240,6 +248,7 @@ class DataFolder:
             authority=settings.authority,
             key=self.issuer_key(settings),
             status_prefix=settings.status_prefix,
+            audit=self.audit,
         )
 
     def issuer_of(self, issuer_code: str, type_code: str) -> Issuer:
@@ -289,6 +298,8 @@ class DataFolder:
                 lifetime=timedelta(days=lifetime),
             )
             write_verifying_key(self.trust / SIGNER_FILE, signer.public)
+            # Before it is out: there is no list that the log does not know.
+            self.audit.record("trust-list.made", details={"version": version}, now=moment)
             write_whole(self.trust / LIST_FILE, text.encode() + b"\n")
         if issuers is not None:
             self.adopt_configuration(issuers)

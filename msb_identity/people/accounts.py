@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, RowMapping
 
+    from msb_identity.foundation.audit import Audit
     from msb_identity.foundation.protect import Protector
     from msb_identity.foundation.store import Store
 
@@ -93,10 +94,11 @@ class Person:
 class Accounts:
     """The accounts of one store."""
 
-    def __init__(self, store: Store, protector: Protector) -> None:
-        """Use the store that was opened with this module's `metadata`."""
+    def __init__(self, store: Store, protector: Protector, *, audit: Audit | None = None) -> None:
+        """Use the store that was opened with this module's `metadata`; audit: where to record."""
         self._store = store
         self._protector = protector
+        self._audit = audit
 
     def register(
         self,
@@ -170,6 +172,13 @@ class Accounts:
         try:
             with self._store.write(locks=()) as connection:
                 connection.execute(insert(people).values(row))
+                if self._audit is not None:
+                    self._audit.record(
+                        "person.registered",
+                        subject=person_id,
+                        details={"level": row["level"], "method": row["level_method"]},
+                        connection=connection,
+                    )
         except IntegrityError:
             # One message for both numbers, so that it does not tell which of them is known.
             message = "an account with this identity number or this mobile number exists already"

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from msb_identity.foundation.audit import Audit
     from msb_identity.foundation.protect import Protector
     from msb_identity.foundation.store import Store
     from msb_identity.people.accounts import Accounts
@@ -134,13 +135,23 @@ class SmsSignIn:
     """Asks for codes and turns a right one into a session."""
 
     def __init__(
-        self, store: Store, protector: Protector, accounts: Accounts, sender: Sender
+        self,
+        store: Store,
+        protector: Protector,
+        accounts: Accounts,
+        sender: Sender,
+        *,
+        audit: Audit | None = None,
     ) -> None:
-        """Use a store opened with the `metadata` of accounts, limits, sessions and this module."""
+        """Use a store opened with the `metadata` of accounts, limits, sessions and this module.
+
+        audit: where sign-ins and failed tries are recorded.
+        """
         self._store = store
         self._protector = protector
         self._accounts = accounts
         self._sender = sender
+        self._audit = audit
         self._limits = Limits(protector)
         self._sessions = Sessions(store)
 
@@ -191,11 +202,16 @@ class SmsSignIn:
                 self._limits.forget_pair(connection, REQUESTS, attempt)
             elif not wait:
                 self._limits.count(connection, TRIES, attempt, moment)
-        if wait:
-            raise SignInRefused(*_TOO_MANY_TRIES, retry_after=wait)
         person = self._accounts.by_mobile(mobile) if right else None
+        # The number names who tried: whether it has an account is not for a failed try to tell.
+        name = mobile if person is None else person.id
+        if wait:
+            self._record(name, address, _TOO_MANY_TRIES[0], moment)
+            raise SignInRefused(*_TOO_MANY_TRIES, retry_after=wait)
         if person is None:
+            self._record(name, address, _REFUSED[0], moment)
             raise SignInRefused(*_REFUSED)
+        self._record(name, address, "ok", moment)
         return self._sessions.start(
             person.id,
             level=person.level,
@@ -204,6 +220,17 @@ class SmsSignIn:
             device=device,
             now=moment,
         )
+
+    def _record(self, subject: str, address: str, outcome: str, now: datetime) -> None:
+        if self._audit is not None:
+            self._audit.record(
+                "sign-in",
+                subject=subject,
+                outcome=outcome,
+                details={"method": "sms"},
+                personal={"address": address},
+                now=now,
+            )
 
     def _keep(self, connection: Connection, index: bytes, code: str, now: datetime) -> None:
         """Keep a new code in place of an older one."""

@@ -22,6 +22,7 @@ from msb_wallet.scan.online import record_shown
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from msb_identity.foundation.audit import Audit
     from msb_identity.foundation.store import Store
     from msb_identity.people.accounts import Accounts
     from msb_identity.pki.keys import VerifyingKey
@@ -44,9 +45,12 @@ class Card:
 class CardPack:
     """The licences of the people of one store."""
 
-    def __init__(self, store: Store, accounts: Accounts) -> None:
-        """Use a store opened with the tables of accounts and of licences."""
-        self._store, self._accounts = store, accounts
+    def __init__(self, store: Store, accounts: Accounts, *, audit: Audit | None = None) -> None:
+        """Use a store opened with the tables of accounts and of licences.
+
+        audit: where it is recorded what was shown, before the code is given out.
+        """
+        self._store, self._accounts, self._audit = store, accounts, audit
 
     def cards(
         self, holder: VerifiedToken, *, after: str = "", now: datetime | None = None
@@ -64,7 +68,9 @@ class CardPack:
         now: datetime | None = None,
     ) -> str:
         """Give the text of the static code that stands on a printed licence."""
-        return printed_code(self._own(holder, identifier, now))
+        licence = self._own(holder, identifier, now)
+        self._record(holder, identifier, "printed", now=now)
+        return printed_code(licence)
 
     def show_online(
         self,
@@ -76,6 +82,7 @@ class CardPack:
     ) -> str:
         """Give the text of a one-use code for the next 60 seconds."""
         licence = self._own(holder, identifier, now)
+        self._record(holder, identifier, "online", audience=audience, now=now)
         return online_code(self._store, licence, audience=audience, now=now)
 
     def bind_device(
@@ -89,7 +96,27 @@ class CardPack:
     ) -> bytes:
         """Give the credential with which the holder's device shows the licence offline."""
         self._own(holder, identifier, now)
+        self._record(holder, identifier, "device", now=now)
         return issuer.bind_device(identifier, device_key, now=now)
+
+    def _record(
+        self,
+        holder: VerifiedToken,
+        identifier: LicenceIdentifier,
+        how: str,
+        *,
+        audience: str | None = None,
+        now: datetime | None = None,
+    ) -> None:
+        if self._audit is not None:
+            self._audit.record(
+                "licence.shown",
+                actor=holder.subject,
+                subject=holder.subject,
+                object_=identifier.short,
+                details={"how": how} if audience is None else {"how": how, "audience": audience},
+                now=now,
+            )
 
     def _card(self, licence: StoredLicence) -> Card:
         status = read_status(self._store, licence.identifier).status

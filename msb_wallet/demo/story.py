@@ -11,17 +11,20 @@ import io
 import logging
 import re
 import shutil
+import sqlite3
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import TYPE_CHECKING
 
 from msb_identity.envelopes.keyfiles import ensure_signing_key
+from msb_identity.foundation.audit import AuditReader, check_audit, make_checkpoint
 from msb_identity.foundation.commands import CommandError, write_out
 from msb_identity.foundation.files import write_whole
 from msb_identity.foundation.protect import mask_name, mask_number
 from msb_identity.foundation.report import MARKS, VERDICT_SENTENCES
+from msb_identity.foundation.store import Store
 from msb_identity.people.accounts import Accounts
 from msb_identity.pki.keys import KeyKind
 from msb_identity.signin.sms import ConsoleSender, SmsSignIn
@@ -32,7 +35,7 @@ from msb_wallet.codes.present import show_offline
 from msb_wallet.codes.qr import draw_png, draw_svg
 from msb_wallet.demo.page import Page
 from msb_wallet.demo.sizes import code_sizes
-from msb_wallet.folder import CONFIGURATION_FILE, DataFolder
+from msb_wallet.folder import CONFIGURATION_FILE, STORE_FILE, DataFolder
 from msb_wallet.licences.rows import read_rows
 from msb_wallet.licences.status import Reason
 from msb_wallet.licences.store import Status
@@ -93,15 +96,19 @@ class _Story:
         return path
 
     def scan(self, verifier: Verifier, picture: Path, expected: Verdict | str) -> Report:
-        """Scan a picture, tell the verdict, and note it if it is not what must be."""
+        """Scan a picture and tell the verdict."""
         report = verifier.scan(picture)
+        self.judge(picture.name, report, expected)
+        return report
+
+    def judge(self, name: str, report: Report, expected: Verdict | str) -> None:
+        """Tell a verdict, and note it if it is not what must be."""
         step = report.decisive_step
         write_out(_summary(report))
         self.page.report(report)
-        _log.info("scan %s: %s %s", picture.name, report.verdict, step.code if step else "")
+        _log.info("check %s: %s %s", name, report.verdict, step.code if step else "")
         if report.verdict != expected:
-            self.faults.append(f"{picture.name}: {report.verdict}, expected {expected}")
-        return report
+            self.faults.append(f"{name}: {report.verdict}, expected {expected}")
 
 
 def tell(out: Path) -> int:
@@ -120,8 +127,8 @@ def _tell(out: Path) -> int:
     holder = _sign_in(story)
     identifier = _issue(story, issuer)
     device = ensure_signing_key(folder.keys / "device.jwk", KeyKind.P256)
-    pack = CardPack(folder.store, Accounts(folder.store, folder.protector))
-    online = Verifier.from_trust(folder.trust, store=folder.store)
+    pack = CardPack(folder.store, Accounts(folder.store, folder.protector), audit=folder.audit)
+    online = Verifier.from_trust(folder.trust, store=folder.store, audit=folder.audit)
     offline = Verifier.from_trust(folder.trust)
 
     story.chapter("亮证与扫码", "Show and scan")
@@ -162,6 +169,7 @@ def _tell(out: Path) -> int:
         "Once the list is published, offline checks refuse too.",
     )
     story.scan(offline, printed, "invalid")
+    _tell_audit(story, holder)
     return _close(story, time.monotonic() - started)
 
 
@@ -180,7 +188,7 @@ def _set_up(story: _Story) -> Issuer:
 def _sign_in(story: _Story) -> VerifiedToken:
     story.chapter("实名账号与登录", "Account and sign-in")
     folder = story.folder
-    accounts = Accounts(folder.store, folder.protector)
+    accounts = Accounts(folder.store, folder.protector, audit=folder.audit)
     accounts.register(
         name=_NAME, identity_number=_NUMBER, mobile=_MOBILE, level=3, method="counter"
     )
@@ -189,14 +197,14 @@ def _sign_in(story: _Story) -> VerifiedToken:
         "An account is opened at a counter; the identity number is stored encrypted.",
     )
     telephone = _Telephone()
-    sign_in = SmsSignIn(folder.store, folder.protector, accounts, telephone)
+    sign_in = SmsSignIn(folder.store, folder.protector, accounts, telephone, audit=folder.audit)
     sign_in.request_code(_MOBILE, address="127.0.0.1")
     code = re.search(r"\b\d{6}\b", telephone.last)
     if code is None:
         raise CommandError("没有收到短信", "no text message came")
     session = sign_in.sign_in(_MOBILE, code.group(), address="127.0.0.1", device="demo")
     key = ensure_signing_key(folder.keys / "token-issuer.jwk", KeyKind.SM2)
-    tokens = TokenIssuer(_SIGN_IN, key)
+    tokens = TokenIssuer(_SIGN_IN, key, audit=folder.audit)
     token = tokens.issue(session, audience=_WALLET, client_id=_WALLET)
     verifier = TokenVerifier(
         issuer=_SIGN_IN,
@@ -249,6 +257,40 @@ def _tell_sizes(story: _Story) -> None:
         )
     heading = ("项 / fields", "MSB1 字符", "QR", "MSB2 字符", "QR")
     story.page.table(heading, [tuple(str(value) for value in size) for size in sizes])
+
+
+def _tell_audit(story: _Story, holder: VerifiedToken) -> None:
+    """Sign a checkpoint of the log, show a person's own entries, and find an edited entry."""
+    story.chapter("审计日志", "The audit log")
+    folder = story.folder
+    key = ensure_signing_key(folder.keys / "audit.jwk", KeyKind.SM2)
+    checkpoint = make_checkpoint(folder.store, key)
+    write_whole(story.out / "audit-checkpoint.cose", checkpoint)
+    own, _ = AuditReader(folder.store, folder.protector).own(holder.subject, _NUMBER, _MOBILE)
+    entries = [(entry.time.strftime("%H:%M:%S"), entry.event, entry.outcome) for entry in own]
+    story.say(
+        f"以上每一步都已记入审计日志；{mask_name(_NAME)}看到与本人有关的 {len(own)} 条。",
+        f"Every step above stands in the audit log; the holder sees {len(own)} about themselves.",
+    )
+    story.page.table(("时间 / UTC", "事件 / event", "结果 / outcome"), entries)
+    report = check_audit(folder.store, checkpoints=[checkpoint], key=key.public)
+    story.judge("audit log", report, "valid")
+
+    story.say(
+        "有人直接改库：在副本中把注销改成恢复。",
+        "Someone edits the database: in a copy, the revocation becomes a reinstatement.",
+    )
+    copied = folder.path / "edited-copy.sqlite"
+    with closing(sqlite3.connect(folder.path / STORE_FILE)) as source:
+        source.execute("VACUUM INTO ?", (str(copied),))
+    with closing(Store.open(f"sqlite:///{copied}", existing=True)) as store:
+        with store.write() as connection:
+            connection.exec_driver_sql(
+                "UPDATE audit_entries SET details = replace(details, 'revoked', 'valid')"
+            )
+        report = check_audit(store, checkpoints=[checkpoint], key=key.public)
+    copied.unlink()
+    story.judge("edited copy", report, "invalid")
 
 
 def _close(story: _Story, seconds: float) -> int:

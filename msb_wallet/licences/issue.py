@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from msb_identity.foundation.audit import Audit
     from msb_identity.foundation.protect import Protector
     from msb_identity.foundation.store import Store
     from msb_identity.pki.keys import SigningKey, VerifyingKey
@@ -91,19 +92,27 @@ class Issuer:
         authority: Authority,
         key: SigningKey,
         status_prefix: str,
+        audit: Audit | None = None,
     ) -> None:
-        """status_prefix: the URI, ending in a slash, under which the lists are published."""
+        """Issue into this store.
+
+        status_prefix: the URI, ending in a slash, under which the lists are published.
+        audit: where each licence, and each change of its status, is recorded.
+        """
         self._store, self._protector = store, protector
         self.type, self.authority = type_, authority
         self._key, self._status_prefix = key, status_prefix
-        self.status = status_register(store, protector)
+        self.status = status_register(store, protector, audit=audit)
+        self._audit = audit
 
     def issue(self, row: Mapping[str, str], *, now: datetime | None = None) -> Issued:
         """Issue one licence; LicenceRefused names every fault of the row."""
         moment = aware(now)
         licence = self._check(row, moment)
         with self._store.write() as connection:
-            return self._issue(connection, licence, seconds(moment))
+            issued = self._issue(connection, licence, seconds(moment))
+            self._record(connection, [(licence, issued)], moment)
+            return issued
 
     def issue_rows(
         self, rows: Iterable[NumberedRow], *, now: datetime | None = None
@@ -204,16 +213,41 @@ class Issuer:
             except LicenceRefused as refusal:
                 checked.append((row.line, refusal.faults))
         results = []
+        made: list[tuple[Licence, Issued]] = []
         with self._store.write() as connection:
             for line, item in checked:
                 if not isinstance(item, Licence):
                     results.append(RowResult(line, None, item))
                     continue
                 try:
-                    results.append(RowResult(line, self._issue(connection, item, seconds(now))))
+                    issued = self._issue(connection, item, seconds(now))
+                    results.append(RowResult(line, issued))
+                    made.append((item, issued))
                 except LicenceRefused as refusal:
                     results.append(RowResult(line, None, refusal.faults))
+            self._record(connection, made, now)
         return results
+
+    def _record(
+        self, connection: Connection, made: list[tuple[Licence, Issued]], now: datetime
+    ) -> None:
+        """Record the new ones last in their transaction, one entry each."""
+        if self._audit is None:
+            return
+        from msb_identity.foundation.audit import Draft
+
+        drafts = [
+            Draft(
+                event="licence.issued",
+                actor=self.authority.code,
+                subject=licence.holder_code,
+                object_=issued.identifier.short,
+                now=now,
+            )
+            for licence, issued in made
+            if issued.new
+        ]
+        self._audit.record_many(drafts, connection=connection)
 
     def _issue(self, connection: Connection, licence: Licence, now: int) -> Issued:
         body = strict_json.dump(licence.elements())
@@ -273,9 +307,12 @@ def code_fields(licence: Licence) -> dict[str, str]:
     return {"ZZMC": licence.type.name, "CZZT": mask_name(licence.holder_name), **chosen}
 
 
-def status_register(store: Store, protector: Protector) -> StatusRegister:
+def status_register(
+    store: Store, protector: Protector, *, audit: Audit | None = None
+) -> StatusRegister:
     """Give the register of a store, with the key that scatters its places."""
-    return StatusRegister(store, permutation_key=protector.derived_key(_STATUS_DOMAIN))
+    key = protector.derived_key(_STATUS_DOMAIN)
+    return StatusRegister(store, permutation_key=key, audit=audit)
 
 
 def body_place(identifier: LicenceIdentifier) -> Place:

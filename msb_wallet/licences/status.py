@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from msb_identity.foundation.audit import Audit
     from msb_identity.foundation.store import Store
     from msb_identity.pki.keys import SigningKey
 
@@ -76,9 +77,12 @@ class StatusEntry:
 class StatusRegister:
     """Statuses of all licences in a store."""
 
-    def __init__(self, store: Store, *, permutation_key: bytes) -> None:
-        """Take the store and the secret that scatters the places in a list."""
-        self._store, self._key = store, permutation_key
+    def __init__(self, store: Store, *, permutation_key: bytes, audit: Audit | None = None) -> None:
+        """Take the store and the secret that scatters the places in a list.
+
+        audit: where changes and publications are recorded.
+        """
+        self._store, self._key, self._audit = store, permutation_key, audit
 
     def allocate(self, connection: Connection, issuer_code: str) -> tuple[int, int]:
         """Take an issuer's next free place (list number, index) in the caller's transaction."""
@@ -158,6 +162,15 @@ class StatusRegister:
                 )
                 .values(changes=status_lists.c.changes + 1)
             )
+            if self._audit is not None:
+                self._audit.record(
+                    "licence.status-changed",
+                    actor=old.issuer_code,
+                    object_=identifier,
+                    details={"status": status.name.lower(), "reason": str(reason)},
+                    now=now,
+                    connection=connection,
+                )
             return _entry(connection, identifier)
 
     def publish(
@@ -227,6 +240,15 @@ class StatusRegister:
                 )
                 .values(published_changes=changes, published_at=at)
             )
+            if self._audit is not None:
+                self._audit.record(
+                    "status-list.published",
+                    actor=issuer_code,
+                    object_=f"{issuer_code}/{number}",
+                    details={"changes": changes},
+                    now=from_seconds(at),
+                    connection=connection,
+                )
 
 
 def read_status(store: Store, identifier: str) -> StatusEntry:

@@ -16,6 +16,7 @@ from msb_wallet.licences.store import licences, shown_codes
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from msb_identity.foundation.audit import Audit
     from msb_identity.foundation.store import Store
 
 KEEP_SECONDS = 3_600  # a used or old code still gets its proper answer for this long
@@ -80,12 +81,31 @@ def find_shown(store: Store, secret: bytes) -> ShownCode | None:
         raise RecordChanged from error
 
 
-def consume_shown(store: Store, code_hash: bytes, *, now: datetime) -> bool:
-    """Use a code up; of many callers at once exactly one gets True."""
+def consume_shown(
+    store: Store,
+    code_hash: bytes,
+    *,
+    now: datetime,
+    identifier: str = "",
+    audit: Audit | None = None,
+) -> bool:
+    """Use a code up; of many callers at once exactly one gets True.
+
+    audit: where the scan of that licence (`identifier`) is recorded, in the same commit.
+    """
     with store.write(locks=()) as connection:
         result = connection.execute(
             update(shown_codes)
             .where(shown_codes.c.code_hash == code_hash, shown_codes.c.used_at.is_(None))
             .values(used_at=seconds(now))
         )
-        return result.rowcount == 1
+        first = result.rowcount == 1
+        if audit is not None:
+            audit.record(
+                "licence.scanned",
+                object_=identifier,
+                outcome="ok" if first else "used",
+                now=now,
+                connection=connection,
+            )
+        return first

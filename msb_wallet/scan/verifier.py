@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from msb_identity.foundation.audit import Audit
+
 STEPS = (
     "format",
     "trust-list",
@@ -97,12 +99,13 @@ class Verifier:
         store: Store | None = None,
         audience: str | None = None,
         require_holder: bool = False,
+        audit: Audit | None = None,
         opened: ExitStack | None = None,
     ) -> None:
         """Use `from_trust` unless the parts come from elsewhere; `close` closes `opened`."""
         self._trust, self._status, self._seen, self._store = trust, status, seen, store
         self._audience = check_audience(audience) if audience is not None else None
-        self._require_holder = require_holder
+        self._require_holder, self._audit = require_holder, audit
         self._opened = opened or ExitStack()
 
     @classmethod
@@ -115,6 +118,7 @@ class Verifier:
         require_holder: bool = False,
         status_max_age: timedelta | None = None,
         state: Path | None = None,
+        audit: Audit | None = None,
     ) -> Self:
         """Open a folder with trust-list.jwt, list-signer.jwk (the pinned key) and status/.
 
@@ -124,6 +128,7 @@ class Verifier:
         require_holder: do not accept a printed code, which anyone may carry.
         status_max_age: how old a published status list may be, though it has not expired.
         state: where to remember nonces and the newest list; default beside the trust list.
+        audit: the store's audit log, where each use of a one-use code is recorded.
 
         Raises TrustRefused where the folder lacks the list or the key, StoreError where the store
         or the state file cannot be opened. A list that is bad or old raises nothing: every scan
@@ -145,6 +150,7 @@ class Verifier:
                 store=store,
                 audience=audience,
                 require_holder=require_holder,
+                audit=audit,
                 opened=opened.pop_all(),
             )
 
@@ -311,7 +317,13 @@ class Verifier:
 
     def _use_up(self, shown: _Shown, now: datetime) -> bool:
         if shown.online is not None and self._store is not None:
-            return consume_shown(self._store, shown.online.code_hash, now=now)
+            return consume_shown(
+                self._store,
+                shown.online.code_hash,
+                now=now,
+                identifier=shown.credential.identifier.short,
+                audit=self._audit,
+            )
         if shown.presentation is None or shown.credential.holder_key is None:
             return False
         # Bound to the key, so that nobody can use up another holder's nonce.

@@ -13,6 +13,7 @@ from sqlalchemy import MetaData, inspect, text
 
 from msb_identity.errors import StoreError
 from msb_identity.foundation import protect
+from msb_identity.foundation.audit.tables import AUDIT
 from msb_identity.foundation.schema import IDENTITY, Schema, schema_of
 from msb_identity.foundation.store import Store, migrate_store
 from msb_wallet.cli import main
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-SCHEMAS = (IDENTITY, WALLET, CHECKER)
+SCHEMAS = (IDENTITY, AUDIT, WALLET, CHECKER)
 
 
 def differences(connection: Connection) -> list[object]:
