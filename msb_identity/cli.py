@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msb_identity.certificate_commands import add_commands as add_certificate_commands
+from msb_identity.cli_certificates import add_certificate_commands
 from msb_identity.cli_keys import add_key_commands
 from msb_identity.envelopes.jose import MAX_JWS_CHARS
 from msb_identity.errors import EncodingRefused, KeyRefused
