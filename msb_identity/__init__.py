@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from msb_identity.errors import MsbError, Refused
     from msb_identity.foundation.report import Outcome, Report, Step, Verdict
+    from msb_identity.pki.formats import load_key, load_public_key
     from msb_identity.pki.keys import KeyKind, SigningKey, VerifyingKey, generate_key
     from msb_identity.sso.tokens import TokenIssuer, TokenVerifier, VerifiedToken
 
@@ -29,6 +30,8 @@ _HOMES = {
     "VerifiedToken": "msb_identity.sso.tokens",
     "VerifyingKey": "msb_identity.pki.keys",
     "generate_key": "msb_identity.pki.keys",
+    "load_key": "msb_identity.pki.formats",
+    "load_public_key": "msb_identity.pki.formats",
 }
 
 __all__ = [
@@ -45,6 +48,8 @@ __all__ = [
     "VerifiedToken",
     "VerifyingKey",
     "generate_key",
+    "load_key",
+    "load_public_key",
 ]
 
 

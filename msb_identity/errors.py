@@ -3,10 +3,12 @@
 MsbError
 ├── Refused                a verification said no; carries the Report
 ├── KeyRefused             a key, or its encoding, that we do not accept
+│   └── WrongPassword      a key file that does not open with this password, or needs one
 ├── SignatureRefused       a signature that does not verify, or is not strictly encoded
 ├── AlgorithmRefused       an algorithm that is unknown, or not the key's own
 ├── EncodingRefused        bytes that are not strictly what their format says
-├── NoBackend              nothing on this machine can do SM2
+├── NoBackend              nothing on this machine can do SM2 as asked
+├── SigningFailed          a signing service that failed, or answered with a wrong signature
 ├── ProtectionError        a sealed field does not open: wrong place, wrong key, changed bytes
 ├── StoreError             the store cannot be opened, or is of another make
 ├── IdentifierRefused      an identity number, credit code or telephone number that cannot be right
@@ -45,6 +47,10 @@ class KeyRefused(MsbError):
     """A key that is malformed, off its curve, too short, or of a kind we do not have."""
 
 
+class WrongPassword(KeyRefused):
+    """An encrypted key file that needs a password, or does not open with the one given."""
+
+
 class SignatureRefused(MsbError):
     """A signature that does not verify under this key, or is not encoded strictly."""
 
@@ -58,7 +64,11 @@ class EncodingRefused(MsbError):
 
 
 class NoBackend(MsbError):
-    """No libcrypto on this machine passed the known answers for SM2."""
+    """Nothing on this machine passed the known answers for SM2, or may do what was asked."""
+
+
+class SigningFailed(MsbError):
+    """A signer outside this process that failed, or whose signature is not its key's."""
 
 
 class ProtectionError(MsbError):

@@ -33,8 +33,8 @@ from msb_identity.foundation.commands import (
     shown_name,
     write_out,
 )
-from msb_identity.foundation.files import write_whole
-from msb_identity.foundation.store import migrate_store
+from msb_identity.foundation.files import PRIVATE_MODE, write_whole
+from msb_identity.foundation.store import file_url, migrate_store
 from msb_wallet.cards.pack import online_code, printed_code
 from msb_wallet.codes.payload import MAX_CODE_CHARS
 from msb_wallet.codes.present import check_audience, show_offline
@@ -91,6 +91,8 @@ def _issue(arguments: argparse.Namespace) -> int:
         f"新签发 {tally['new']}，已存在 {tally['there']}，被拒 {tally['refused']}",
         f"issued {tally['new']}, there already {tally['there']}, refused {tally['refused']}",
     )
+    if not tally:
+        complain("文件中没有数据行", "there are no rows in the file")
     return 1 if tally["refused"] or not tally else 0
 
 
@@ -121,7 +123,8 @@ def _show(arguments: argparse.Namespace) -> int:
     if draw is None:
         write_out(text)
     else:
-        write_whole(arguments.out, draw(text))
+        # For a minute whoever has the picture of a live code can show it: nobody else's to read.
+        write_whole(arguments.out, draw(text), mode=PRIVATE_MODE)
         size = f"{len(text)} 字符 / characters, QR {qr_version(text)}-M"
         write_out(f"{arguments.out}  ({size})")
     return 0
@@ -164,10 +167,11 @@ def _revoke(arguments: argparse.Namespace) -> int:
     else:
         status, reason = Status.REVOKED, Reason(arguments.reason)
     entry = register.change(licence.identifier, status, reason)
-    write_out(f"{licence.identifier}: {entry.status.name.lower()} ({entry.reason})")
+    whole = LicenceIdentifier.parse(licence.identifier)
+    write_out(f"{whole}: {entry.status.name.lower()} ({entry.reason})")
     complain(
-        "联网核验即时拒绝；离线核验请运行 status publish",
-        "online checks refuse it from now on; for offline ones run: status publish",
+        "联网核验即时生效；离线核验须运行 status publish",
+        "online checks know it from now on; for offline ones run: status publish",
     )
     return 0
 
@@ -183,9 +187,7 @@ def _publish(arguments: argparse.Namespace) -> int:
 
 def _make_trust(arguments: argparse.Namespace) -> int:
     folder = DataFolder(Path(arguments.data))
-    if arguments.issuers is not None:
-        folder.adopt_configuration(arguments.issuers)
-    version = folder.make_trust(days=arguments.days)
+    version = folder.make_trust(days=arguments.days, issuers=arguments.issuers)
     write_out(f"{folder.trust}  (第 {version} 版 / version {version})")
     return 0
 
@@ -248,7 +250,13 @@ def _text_or_picture(content: bytes) -> str | bytes:
     """Tell a code's text from a picture of one by how the file begins."""
     if content.startswith(_PICTURE_STARTS) or len(content) > 2 * MAX_CODE_CHARS:
         return content
-    return content.decode("utf-8-sig", "replace")
+    encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    return content.decode(encoding, "replace")
+
+
+def _store_url(text: str) -> str:
+    """Take a URL, or the plain path of an SQLite file."""
+    return text if "://" in text else file_url(_path(text))
 
 
 def _path(text: str) -> Path:
@@ -332,7 +340,7 @@ def _add_issue(commands: argparse._SubParsersAction[CommandParser]) -> None:
     issue = commands.add_parser("issue", help="按CSV签发 / issue the rows of a CSV file")
     issue.add_argument("file", help="CSV 文件，- 为标准输入 / a file, - for stdin")
     issue.add_argument(
-        "--type", required=True, metavar="TYPE", help="special-operation | FILE.toml"
+        "--type", required=True, metavar="TYPE", help="issuers.toml 中的类型 / a type named there"
     )
     issue.add_argument(
         "--issuer", metavar="CODE", help="颁发机构代码 / the issuing authority's code"
@@ -368,7 +376,9 @@ def _add_scan(commands: argparse._SubParsersAction[CommandParser]) -> None:
     scan.add_argument(
         "--trust", type=_path, metavar="DIR", help="信任目录 / trust folder (default DATA/trust)"
     )
-    scan.add_argument("--store", metavar="URL", help="联网核验 / check online, as sqlite:///FILE")
+    scan.add_argument(
+        "--store", type=_store_url, metavar="URL", help="联网核验 / check online: sqlite:///FILE"
+    )
     scan.add_argument("--audience", metavar="NAME", help="本窗口名称 / this window's name")
     scan.add_argument("--require-holder", action="store_true", help="须本人出示 / no printed codes")
     scan.add_argument(

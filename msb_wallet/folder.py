@@ -28,6 +28,7 @@ from pydantic import (
 from msb_identity.envelopes.keyfiles import (
     ensure_signing_key,
     read_public_file,
+    read_verifying_key,
     write_verifying_key,
 )
 from msb_identity.errors import IdentifierRefused
@@ -38,10 +39,11 @@ from msb_identity.foundation.files import (
     PRIVATE_FOLDER_MODE,
     PRIVATE_MODE,
     folder_lock,
+    make_folder,
     write_whole,
 )
 from msb_identity.foundation.protect import Protector
-from msb_identity.foundation.store import Store
+from msb_identity.foundation.store import Store, file_url
 from msb_identity.foundation.text import is_showable
 from msb_identity.people import accounts
 from msb_identity.people.identifiers import check_credit_code
@@ -169,7 +171,7 @@ class DataFolder:
     @property
     def store_url(self) -> str:
         """The URL of the store, for checkers on the same machine."""
-        return f"sqlite:///{(self.path / STORE_FILE).absolute()}"
+        return file_url(self.path / STORE_FILE)
 
     @cached_property
     def store(self) -> Store:
@@ -199,6 +201,7 @@ class DataFolder:
         read_configuration(path)
         self._prepare()
         write_whole(self.configuration_file, read_public_file(path, limit=MAX_CONFIG_BYTES))
+        self.__dict__.pop("configuration", None)  # read again at next use
 
     def issuer_settings(self, code: str | None) -> ConfiguredIssuer:
         """Give the issuer of that code, or the only one there is."""
@@ -210,9 +213,22 @@ class DataFolder:
         return found[0]
 
     def issuer_key(self, settings: ConfiguredIssuer) -> SigningKey:
-        """Give the issuer's signing key, made at first use."""
+        """Give the issuer's signing key, made at first use.
+
+        A key that the trust list names already is never made anew: a missing one is restored from
+        its backup, or every licence signed with it would lose its issuer.
+        """
         path = self.keys / f"issuer-{settings.code}.jwk"
-        return ensure_signing_key(path, KeyKind(settings.key))
+        if not path.exists() and self._is_listed(settings.code):
+            message = f"{path.name} is missing, and the trust list names its key: restore it"
+            raise TrustRefused(message)
+        key = ensure_signing_key(path, KeyKind(settings.key))
+        if key.kind != settings.key:
+            message = (
+                f"{path.name} is a {key.kind} key, but {CONFIGURATION_FILE} says {settings.key}"
+            )
+            raise TrustRefused(message)
+        return key
 
     def licence_type(self, name: str) -> LicenceType:
         """Give a type by its built-in name, or from a file (from the data folder on)."""
@@ -243,15 +259,25 @@ class DataFolder:
         message = f"no configured type has the code {type_code}"
         raise TypeRefused(message)
 
-    def make_trust(self, *, now: datetime | None = None, days: int | None = None) -> int:
-        """Sign the next version of the trust list and give its number; it holds for `days`."""
-        moment, configuration = aware(now), self.configuration
+    def make_trust(
+        self,
+        *,
+        now: datetime | None = None,
+        days: int | None = None,
+        issuers: Path | None = None,
+    ) -> int:
+        """Sign the next version of the trust list and give its number; it holds for `days`.
+
+        issuers: another issuers.toml, kept as this folder's own once the list is signed.
+        """
+        moment = aware(now)
+        configuration = self.configuration if issuers is None else read_configuration(issuers)
         lifetime = configuration.days if days is None else days
         if not 1 <= lifetime <= MAX_DAYS:
             message = f"a trust list holds for 1 to {MAX_DAYS} days"
             raise TrustRefused(message)
         self._prepare()
-        signer = ensure_signing_key(self.keys / "list-signer.jwk", KeyKind.SM2)
+        signer = self._list_signer()
         listed = [
             ListedIssuer(
                 authority=item.authority,
@@ -275,6 +301,8 @@ class DataFolder:
             # Before it is out: there is no list that the log does not know.
             self.audit.record("trust-list.made", details={"version": version}, now=moment)
             write_whole(self.trust / LIST_FILE, text.encode() + b"\n")
+        if issuers is not None:
+            self.adopt_configuration(issuers)
         return version
 
     def publish_status(
@@ -296,10 +324,28 @@ class DataFolder:
         return written
 
     def _prepare(self) -> None:
-        self.path.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER_MODE)
+        make_folder(self.path, PRIVATE_FOLDER_MODE)
 
     def _type_codes(self, settings: ConfiguredIssuer) -> tuple[str, ...]:
         return tuple(self.licence_type(name).code for name in settings.types)
+
+    def _list_signer(self) -> SigningKey:
+        path = self.keys / "list-signer.jwk"
+        if not path.exists() and (self.trust / SIGNER_FILE).exists():
+            message = (
+                f"{path.name} is missing, and checkers have its public half pinned: restore it"
+            )
+            raise TrustRefused(message)
+        return ensure_signing_key(path, KeyKind.SM2)
+
+    def _is_listed(self, code: str) -> bool:
+        if not (self.trust / LIST_FILE).exists():
+            return False
+        signer = read_verifying_key(self.trust / SIGNER_FILE)
+        text = read_public_file(self.trust / LIST_FILE, limit=MAX_LIST_BYTES).decode(
+            "ascii", "replace"
+        )
+        return code in open_trust_list(text.strip(), signer=signer).issuers
 
     def _next_version(self, signer: SigningKey) -> int:
         path = self.trust / LIST_FILE
@@ -318,7 +364,7 @@ class DataFolder:
 def read_configuration(path: Path) -> Configuration:
     """Read an issuers.toml; TrustRefused names what is wrong with it."""
     try:
-        text = read_public_file(path, limit=MAX_CONFIG_BYTES).decode()
+        text = read_public_file(path, limit=MAX_CONFIG_BYTES).decode("utf-8-sig")
         return Configuration.model_validate(tomllib.loads(text))
     except ValidationError as error:
         problem = error.errors(include_input=False, include_url=False)[0]

@@ -1,54 +1,59 @@
 """JWS, JWK and key sets, parsed strictly by us (RFC 7515, RFC 7517, GM/T 0125-2022).
 
-The key decides the algorithm; the header must name the same. Signatures are raw r‖s. PyJWT writes
+The key decides the algorithm; the header must name the same. PyJWT writes
 the compact form through algorithm objects that call our keys, in an instance of its own, so that
 nothing is registered for the rest of the process.
 """
 
 from __future__ import annotations
 
-import binascii
-import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import jwt
 from jwt.algorithms import Algorithm
 
-from msb_identity.envelopes.algorithms import JOSE_ALGORITHM, JOSE_CURVE, check_jose_algorithm
+from msb_identity.envelopes.algorithms import (
+    JOSE_ALGORITHM,
+    check_jose_algorithm,
+    key_signature,
+    raw_signature,
+)
+from msb_identity.envelopes.jwk import (
+    decode_base64url,
+    encode_base64url,
+    is_for_others,
+    private_jwk,
+    public_jwk,
+    signing_key_from_jwk,
+    verifying_key_from_jwk,
+)
 from msb_identity.errors import AlgorithmRefused, EncodingRefused, KeyRefused
 from msb_identity.foundation import strict_json
-from msb_identity.pki.keys import KeyKind, SigningKey, VerifyingKey, private_key, public_key
-from msb_identity.pki.signatures import der_from_raw, raw_from_der
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from msb_identity.pki.keys import SigningKey, VerifyingKey
+
 MAX_JWS_CHARS = 1_000_000
 MAX_KEYS = 1_000
 _PARTS = 3
-_ALPHABET = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
-_UNREADABLE = "not base64url in its one form"
+__all__ = [
+    "MAX_JWS_CHARS",
+    "MAX_KEYS",
+    "Jws",
+    "KeySet",
+    "decode_base64url",
+    "encode_base64url",
+    "parse_jws",
+    "private_jwk",
+    "public_jwk",
+    "sign_jws",
+    "signing_key_from_jwk",
+    "verifying_key_from_jwk",
+]
 _NOT_BY_PYJWT = "keys and verification do not go through PyJWT here"
-
-
-def encode_base64url(data: bytes) -> str:
-    """Write base64url without padding (RFC 7515 section 2)."""
-    return urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def decode_base64url(text: str) -> bytes:
-    """Read base64url without padding, refusing a second spelling of the same bytes."""
-    if not _ALPHABET.fullmatch(text):
-        raise EncodingRefused(_UNREADABLE)
-    try:
-        data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except binascii.Error as error:
-        raise EncodingRefused(_UNREADABLE) from error
-    if encode_base64url(data) != text:  # spare bits that are not zero
-        raise EncodingRefused(_UNREADABLE)
-    return data
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,7 @@ class Jws:
         SignatureRefused where the signature does not verify.
         """
         check_jose_algorithm(self.header.get("alg"), key.kind)
-        key.verify(self.signing_input, der_from_raw(self.signature, key.curve))
+        key.verify(self.signing_input, key_signature(key, self.signature))
 
 
 def sign_jws(payload: bytes, key: SigningKey, *, type_: str) -> str:
@@ -107,38 +112,6 @@ def parse_jws(text: str) -> Jws:
             raise EncodingRefused(message)
     payload, signature = decode_base64url(parts[1]), decode_base64url(parts[2])
     return Jws(header, payload, f"{parts[0]}.{parts[1]}".encode(), signature)
-
-
-def public_jwk(key: VerifyingKey) -> dict[str, str]:
-    """Give the public JWK with its key id and algorithm."""
-    return {
-        "kty": "EC",
-        "crv": JOSE_CURVE[key.kind],
-        "x": encode_base64url(key.x),
-        "y": encode_base64url(key.y),
-        "kid": key.key_id_text,
-        "alg": JOSE_ALGORITHM[key.kind],
-        "use": "sig",
-    }
-
-
-def private_jwk(key: SigningKey) -> dict[str, str]:
-    """Give the JWK with its private number, for a key file of mode 0600 and nowhere else."""
-    return {**public_jwk(key.public), "d": encode_base64url(key.private_bytes())}
-
-
-def verifying_key_from_jwk(jwk: Mapping[str, Any]) -> VerifyingKey:
-    """Take a public JWK; KeyRefused for another kind or purpose, or with its private number."""
-    if "d" in jwk:
-        message = "a JWK with its private number where a public one belongs"
-        raise KeyRefused(message)
-    return public_key(*_parts(jwk, "verify"))
-
-
-def signing_key_from_jwk(jwk: Mapping[str, Any]) -> SigningKey:
-    """Take a private JWK; KeyRefused unless its halves belong together."""
-    kind, x, y = _parts(jwk, "sign")
-    return private_key(kind, _number(jwk, "d"), x, y)
 
 
 class KeySet:
@@ -172,10 +145,10 @@ class KeySet:
             if not isinstance(name, str) or name in result._keys or name in unsupported:
                 message = "every key of a set needs a kid of its own"
                 raise KeyRefused(message)
-            if (jwk.get("kty"), jwk.get("crv")) in [("EC", curve) for curve in JOSE_CURVE.values()]:
-                result._keys[name] = verifying_key_from_jwk(jwk)
-            else:
+            if is_for_others(jwk):
                 unsupported.append(name)
+            else:
+                result._keys[name] = verifying_key_from_jwk(jwk)
         result.unsupported = tuple(unsupported)
         return result
 
@@ -189,40 +162,6 @@ class KeySet:
         return strict_json.dump({"keys": keys})
 
 
-def _parts(jwk: Mapping[str, Any], operation: str) -> tuple[KeyKind, bytes, bytes]:
-    kinds = {curve: kind for kind, curve in JOSE_CURVE.items()}
-    curve = jwk.get("crv")
-    if jwk.get("kty") != "EC" or not isinstance(curve, str) or curve not in kinds:
-        message = f"a JWK of a kind that we do not have: {jwk.get('kty')!r:.40} {curve!r:.40}"
-        raise KeyRefused(message)
-    kind = kinds[curve]
-    operations = jwk.get("key_ops", [operation])
-    if (
-        jwk.get("use", "sig") != "sig"
-        or not isinstance(operations, list)
-        or (operation not in operations)
-    ):
-        message = "a JWK that is not for signatures"
-        raise KeyRefused(message)
-    if "alg" in jwk:
-        try:
-            check_jose_algorithm(jwk["alg"], kind)
-        except AlgorithmRefused as error:
-            raise KeyRefused(str(error)) from error
-    return kind, _number(jwk, "x"), _number(jwk, "y")
-
-
-def _number(jwk: Mapping[str, Any], name: str) -> bytes:
-    value = jwk.get(name)
-    if not isinstance(value, str):
-        message = f"a JWK without {name}"
-        raise KeyRefused(message)
-    try:
-        return decode_base64url(value)
-    except EncodingRefused as error:
-        raise KeyRefused(str(error)) from error
-
-
 class _KeyAlgorithm(Algorithm):
     """Lets PyJWT sign with our keys; it never verifies or parses keys for us."""
 
@@ -231,8 +170,8 @@ class _KeyAlgorithm(Algorithm):
         return key
 
     def sign(self, msg: bytes, key: Any) -> bytes:  # noqa: ANN401 - PyJWT's own type
-        """Sign and give raw r‖s."""
-        return raw_from_der(key.sign(msg), key.public.curve)
+        """Sign and give the signature in its JOSE form."""
+        return raw_signature(key.public, key.sign(msg))
 
     def verify(self, msg: bytes, key: Any, sig: bytes) -> NoReturn:  # noqa: ANN401, ARG002
         """Refuse: `Jws.verify` is the one way to verify."""

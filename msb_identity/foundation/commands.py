@@ -71,7 +71,8 @@ def run(command: Callable[[], int]) -> int:
     except MsbError as error:
         complain("无法完成", str(error))
     except OSError as error:
-        complain("读写失败", error.strerror or type(error).__name__)
+        where = f"{shown_name(str(error.filename))}: " if error.filename else ""
+        complain(f"读写失败 {where}", f"{where}{error.strerror or type(error).__name__}")
     except KeyboardInterrupt:
         complain("已中断", "interrupted")
     return CALLED_WRONGLY

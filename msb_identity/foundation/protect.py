@@ -21,7 +21,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import Column, Integer, LargeBinary, Table, func, insert, select
+from sqlalchemy import Column, Integer, LargeBinary, String, Table, func, insert, select, text
 
 from msb_identity.envelopes import cbor
 from msb_identity.errors import ProtectionError
@@ -46,6 +46,15 @@ data_keys = Table(
     metadata,
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("wrapped", LargeBinary, nullable=False),
+    Column("algorithm", String(16), nullable=False, server_default=text("'AES-256-GCM'")),
+    Column("wrapped_with", String(16), nullable=False, server_default=text("'AES-256-GCM'")),
+    Column("wrapping_key", Integer, nullable=False, server_default=text("1")),
+)
+index_versions = Table(
+    "index_versions",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("algorithm", String(16), nullable=False),
 )
 
 
@@ -79,7 +88,17 @@ class Protector:
 
     @classmethod
     def from_folder(cls, store: Store, folder: Path) -> Protector:
-        """Use the key files of a data folder (mode 0600), making them at first."""
+        """Use the key files of a data folder (mode 0600), making them for a new store only.
+
+        A store that was made with keys is never given others: with another index key everything
+        that is looked up would be missing, and rows would be issued again.
+        """
+        with store.read() as connection:
+            in_use = connection.execute(select(data_keys.c.number).limit(1)).first() is not None
+        for name in ("encryption.key", "index.key"):
+            if in_use and not (folder / name).exists():
+                message = f"{name} is missing, and this store was made with it: restore it"
+                raise ProtectionError(message)
         return cls(
             store,
             encryption_key=secret_file(folder / "encryption.key"),

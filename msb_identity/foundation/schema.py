@@ -71,7 +71,7 @@ class Schema:
             # Stores of the time before migrations have tables and no version.
             there = {*names}.intersection(inspect(connection).get_table_names())
             return State.OLDER if there else State.MISSING
-        return State.OLDER if found in self._revisions() else State.NEWER
+        return State.OLDER if found in self.revisions() else State.NEWER
 
     def migrate(self, connection: Connection, revision: str = "head") -> None:
         """Bring the tables to a revision, the newest, in the caller's transaction."""
@@ -82,11 +82,12 @@ class Schema:
         config.attributes["version_table"] = self.version_table
         command.upgrade(config, revision)
 
-    def _revisions(self) -> set[str]:
+    def revisions(self) -> list[str]:
+        """Give all revisions, oldest to newest."""
         from alembic.script import ScriptDirectory
 
         script = ScriptDirectory.from_config(self._config())
-        return {revision.revision for revision in script.walk_revisions()}
+        return [revision.revision for revision in script.walk_revisions()][::-1]
 
     def _config(self) -> Config:
         from alembic.config import Config
@@ -103,7 +104,7 @@ class Schema:
         return config
 
 
-IDENTITY = Schema("identity", "msb_identity.migrations", newest="identity_1")
+IDENTITY = Schema("identity", "msb_identity.migrations", newest="identity_2")
 """The tables of msb_identity: protection, accounts, sign-in, sessions."""
 
 

@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -25,8 +25,9 @@ from msb_identity.foundation.schema import State, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
-    from sqlalchemy import URL, ColumnElement, Connection, Engine, MetaData, Table
+    from sqlalchemy import ColumnElement, Connection, Engine, MetaData, Table
 
     from msb_identity.foundation.databases import Database
     from msb_identity.foundation.schema import Schema
@@ -138,6 +139,12 @@ def migrate_store(url: str | URL, *tables: MetaData) -> dict[str, str]:
     with closing(Store.open(url, *tables, existing=True, migrate=True)):
         schemas = [schema_of(metadata) for metadata in tables]
         return {schema.name: schema.newest for schema in schemas if schema is not None}
+
+
+def file_url(path: Path) -> str:
+    """Give the URL of an SQLite file, whatever characters its path has."""
+    url = URL.create("sqlite", database=str(path.absolute()))
+    return url.render_as_string(hide_password=False)
 
 
 def remove_some(connection: Connection, table: Table, condition: ColumnElement[bool]) -> None:

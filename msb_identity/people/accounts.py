@@ -25,6 +25,7 @@ from sqlalchemy import (
     Table,
     insert,
     select,
+    text,
 )
 from sqlalchemy.exc import IntegrityError
 
@@ -65,6 +66,7 @@ people = Table(
     Column("level", Integer, nullable=False),
     Column("level_method", String(MAX_METHOD_CHARS), nullable=False),
     Column("level_time", BigInteger, nullable=False),
+    Column("index_version", Integer, nullable=False, server_default=text("1")),
 )
 _SEALED = ("name", "identity_number", "mobile")
 

@@ -1,12 +1,40 @@
 """Keys (later certificates too): what others may use."""
 
+from msb_identity.pki.callback import CallbackKey
+from msb_identity.pki.formats import (
+    KeyFormat,
+    encode_key,
+    encode_public_key,
+    load_key,
+    load_public_key,
+)
 from msb_identity.pki.keys import (
     KeyKind,
+    SignatureAlgorithm,
     SigningKey,
     VerifyingKey,
     generate_key,
     private_key,
     public_key,
 )
+from msb_identity.pki.pkcs12 import Pkcs12, load_pkcs12
+from msb_identity.pki.spki import verifying_key_from_spki
 
-__all__ = ["KeyKind", "SigningKey", "VerifyingKey", "generate_key", "private_key", "public_key"]
+__all__ = [
+    "CallbackKey",
+    "KeyFormat",
+    "KeyKind",
+    "Pkcs12",
+    "SignatureAlgorithm",
+    "SigningKey",
+    "VerifyingKey",
+    "encode_key",
+    "encode_public_key",
+    "generate_key",
+    "load_key",
+    "load_pkcs12",
+    "load_public_key",
+    "private_key",
+    "public_key",
+    "verifying_key_from_spki",
+]

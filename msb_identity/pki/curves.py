@@ -53,3 +53,14 @@ P256_CURVE = Curve(
     gx=0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
     gy=0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
 )
+
+
+def check_number(private: bytes, curve: Curve) -> int:
+    """Give the private number of exactly 32 bytes; KeyRefused where it is out of range."""
+    number = int.from_bytes(private, "big")
+    # n - 1 has no SM2 signature: (1 + d) must be invertible (GB/T 32918.2 section 6.1).
+    top = curve.n - 2 if curve is SM2_CURVE else curve.n - 1
+    if len(private) != FIELD_BYTES or not 1 <= number <= top:
+        message = f"{curve.name}: the private number is outside its range"
+        raise KeyRefused(message)
+    return number

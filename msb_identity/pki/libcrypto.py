@@ -2,7 +2,7 @@
 
 Only what `sm2.py` needs: make a key, take a key, sign and verify a 32-byte digest e. Encodings,
 ranges, Z and the message digest are ours and are dealt with before a call reaches this module.
-A library is used only after it has reproduced the known answers (`_prove`). ctypes releases the
+A library is used only after it has given the known answers (`sm2_answers`). ctypes releases the
 interpreter lock during each call; EVP_PKEY objects may be shared between threads, contexts are
 made per call. Source: OpenSSL manual pages EVP_PKEY_fromdata(3), EVP_PKEY_sign(3), EVP_PKEY-SM2(7).
 """
@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from msb_identity.errors import KeyRefused, NoBackend
+from msb_identity.pki import der
 from msb_identity.pki.curves import FIELD_BYTES
+from msb_identity.pki.sm2_answers import prove
 
 LIBRARY_VARIABLE = "MSB_LIBCRYPTO"
 DIGEST_BYTES = 32
@@ -27,6 +29,8 @@ _MAX_SIGNATURE = 80
 _OLDEST = 3 << 28
 _PUBLIC, _PAIR = 0x86, 0x87  # OSSL_KEYMGMT_SELECT_…: parameters, public key, private key
 _UNSIGNED, _UTF8, _OCTETS = 2, 4, 5
+
+_SM2_ALGORITHM = der.sequence(der.oid("1.2.840.10045.2.1"), der.oid("1.2.156.10197.1.301"))
 
 _log = logging.getLogger(__name__)
 _pointer, _size, _int, _bytes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_char_p
@@ -48,6 +52,7 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "BN_clear_free": (None, (_pointer,)),
     "EVP_PKEY_sign_init": (_int, (_pointer,)),
     "EVP_PKEY_sign": (_int, (_pointer, _bytes, _pointer, _bytes, _size)),
+    "d2i_AutoPrivateKey": (_pointer, (_pointer, _pointer, ctypes.c_long)),
     "EVP_PKEY_verify_init": (_int, (_pointer,)),
     "EVP_PKEY_verify": (_int, (_pointer, _bytes, _size, _bytes, _size)),
 }
@@ -73,6 +78,14 @@ class KeyHandle:
     def __init__(self, library: LibCrypto, pointer: int | None) -> None:
         """Own `pointer`."""
         self._library, self.pointer = library, pointer
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Sign e and give DER."""
+        return self._library.sign_digest(self, digest)
+
+    def verify_digest(self, digest: bytes, der: bytes) -> bool:
+        """Whether the DER signature over e is this key's."""
+        return self._library.verify_digest(self, digest, der)
 
     def __del__(self) -> None:
         """Free the key, and with it the private number that libcrypto holds."""
@@ -138,6 +151,16 @@ class LibCrypto:
             self._check_pair(handle)
         return handle
 
+    def point_of(self, private: bytes) -> bytes:
+        """Give the point 04‖x‖y of a private number in range (RFC 5915 lets a file omit it)."""
+        inner = der.sequence(der.integer(1), der.octet_string(private))
+        info = der.sequence(der.integer(0), _SM2_ALGORITHM, der.octet_string(inner))
+        start = ctypes.create_string_buffer(info, len(info))
+        place = _pointer(ctypes.addressof(start))
+        made = self.c.d2i_AutoPrivateKey(None, ctypes.byref(place), len(info))
+        self._check(made, "SM2: the library refuses the private number")
+        return self._point(KeyHandle(self, made))
+
     def sign_digest(self, key: KeyHandle, digest: bytes) -> bytes:
         """Sign e and give DER; the nonce is libcrypto's own."""
         context = self.c.EVP_PKEY_CTX_new_from_pkey(None, key.pointer, None)
@@ -199,44 +222,6 @@ class LibCrypto:
         if not good:
             self.c.ERR_clear_error()
             raise KeyRefused(what)
-
-
-# GM/T 0003.5-2012, the signature example on the recommended curve.
-_ANSWER_POINT = bytes.fromhex(
-    "0409F9DF311E5421A150DD7D161E4BC5C672179FAD1833FC076BB08FF356F35020"
-    "CCEA490CE26775A52DC6EA718CC1AA600AED05FBF35E084A6632F6072DA9AD13"
-)
-_ANSWER_PRIVATE = bytes.fromhex("3945208F7B2144B13F36E38AC6D39F95889393692860B51A42FB81EF4DF7C5B8")
-_ANSWER_DIGEST = bytes.fromhex("F0B43E94BA45ACCAACE692ED534382EB17E6AB5A19CE7B31F4486FDFC0D28640")
-_ANSWER_SIGNATURE = bytes.fromhex(
-    "3046022100F5A03B0648D2C4630EEAC513E1BB81A15944DA3827D5B74143AC7EACEEE720B3"
-    "022100B1B6AA29DF212FD8763182BC0D421CA1BB9038FD1F7F42D4840B69C485BBC1AA"
-)
-
-
-def prove(library: LibCrypto) -> None:
-    """Raise KeyRefused or NoBackend unless the library gives the known answers, good and bad."""
-    public = library.take(_ANSWER_POINT)
-    changed_digest = _ANSWER_DIGEST[:-1] + bytes((_ANSWER_DIGEST[-1] ^ 1,))
-    changed_signature = _ANSWER_SIGNATURE[:-1] + bytes((_ANSWER_SIGNATURE[-1] ^ 1,))
-    pair = library.take(_ANSWER_POINT, _ANSWER_PRIVATE)
-    own = library.sign_digest(pair, _ANSWER_DIGEST)
-    try:
-        library.take(_ANSWER_POINT, _ANSWER_PRIVATE[:-1] + bytes((_ANSWER_PRIVATE[-1] ^ 1,)))
-        wrong_pair_refused = False
-    except KeyRefused:
-        wrong_pair_refused = True
-    answers = (
-        wrong_pair_refused,
-        library.verify_digest(public, _ANSWER_DIGEST, _ANSWER_SIGNATURE),
-        not library.verify_digest(public, changed_digest, _ANSWER_SIGNATURE),
-        not library.verify_digest(public, _ANSWER_DIGEST, changed_signature),
-        library.verify_digest(public, _ANSWER_DIGEST, own),
-        own != library.sign_digest(pair, _ANSWER_DIGEST),  # a fixed nonce would give the key away
-    )
-    if not all(answers):
-        message = f"{library.name} gives wrong answers for SM2"
-        raise NoBackend(message)
 
 
 @cache

@@ -240,6 +240,10 @@ class _Claims(BaseModel):
     amr: Annotated[list[_Text], Field(min_length=1, max_length=MAX_METHODS)]
     auth_time: _Time
     scope: _Text | None = None
+    # These change whom a token speaks for, or who may use it: until they are understood here, a
+    # token that has one is not taken for a plain one (RFC 8693 section 4.1, RFC 7800).
+    act: None = None
+    cnf: None = None
 
     @property
     def audiences(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ apart from any other use of that key. Format: docs/formats.md, "shown offline".
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -80,6 +81,15 @@ def new_secret() -> bytes:
 def secret_hash(secret: bytes) -> bytes:
     """Give what the store keeps of a secret; 128 random bits need no salt."""
     return hashlib.sha256(b"MSB-code-1" + secret).digest()
+
+
+def secret_binding(secret: bytes, identifier: str, audience: str | None, shown_at: int) -> bytes:
+    """Bind what a code shows to its secret, which the store does not keep.
+
+    Whoever can write the store can then not turn a shown code into a code of another licence.
+    """
+    content = cbor.encode(["MSB-code-binding-1", identifier, audience, shown_at])
+    return hmac.new(secret, content, hashlib.sha256).digest()
 
 
 def check_audience(audience: str) -> str:

@@ -15,6 +15,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy import insert
 
 from msb_identity.envelopes import cbor
+from msb_identity.errors import (
+    AlgorithmRefused,
+    EncodingRefused,
+    SignatureRefused,
+    StoreError,
+)
 from msb_identity.foundation import strict_json
 from msb_identity.foundation.clock import aware, seconds
 from msb_identity.foundation.protect import Place, mask_name
@@ -141,7 +147,7 @@ class Issuer:
         if stored is None or stored.issuer_code != self.authority.code:
             message = "no such licence of this issuer"
             raise LicenceNotFound(message)
-        credential = self._sign_for_device(parse_credential(stored.credential), device_key)
+        credential = self._sign_for_device(self._own_credential(stored), device_key)
         with self._store.write(locks=(f"devices of {stored.identifier}",)) as connection:
             connection.execute(
                 table.delete().where(
@@ -157,6 +163,22 @@ class Issuer:
                     bound_at=moment,
                 )
             )
+        return credential
+
+    def _own_credential(self, stored: StoredLicence) -> Credential:
+        """Give the stored credential, if it is this licence's and this issuer's own signature.
+
+        Whoever can write the database must not be able to have other content signed again.
+        """
+        try:
+            credential = parse_credential(stored.credential)
+            credential.envelope.verify(self._key.public)
+        except (EncodingRefused, SignatureRefused, AlgorithmRefused, TypeError) as error:
+            message = "the stored credential is not this issuer's: it was changed, or the key was"
+            raise StoreError(message) from error
+        if credential.identifier.short != stored.identifier:
+            message = "the stored credential is of another licence"
+            raise StoreError(message)
         return credential
 
     def _sign_for_device(self, printed: Credential, device_key: VerifyingKey) -> bytes:

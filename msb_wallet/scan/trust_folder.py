@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from msb_identity.envelopes.keyfiles import read_verifying_key
 from msb_identity.errors import EncodingRefused, KeyRefused, StoreError
+from msb_identity.foundation.files import open_regular
 from msb_wallet.errors import TrustRefused
 from msb_wallet.scan.regions import (
     LIST_FILE,
@@ -78,7 +79,7 @@ class TrustFolder:
             stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
             if stamp == self._stamp:
                 return
-            with self._path.open("rb") as file:
+            with open_regular(self._path) as file:
                 text = file.read(MAX_LIST_BYTES + 1).decode("ascii").strip()
         except (OSError, UnicodeDecodeError) as error:
             self._stamp, self._opened = None, OpenedList(None, "unreadable", type(error).__name__)

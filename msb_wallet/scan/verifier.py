@@ -14,8 +14,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from sqlalchemy import URL
-
 from msb_identity.errors import (
     AlgorithmRefused,
     EncodingRefused,
@@ -24,7 +22,7 @@ from msb_identity.errors import (
 )
 from msb_identity.foundation.clock import CHINA_TIME, aware
 from msb_identity.foundation.report import Outcome, Report, ReportBuilder
-from msb_identity.foundation.store import Store
+from msb_identity.foundation.store import Store, file_url
 from msb_wallet.codes.payload import CodeKind, kind_of, read_code
 from msb_wallet.codes.present import (
     FUTURE_TOLERANCE,
@@ -32,7 +30,6 @@ from msb_wallet.codes.present import (
     Presentation,
     check_audience,
     parse_presentation,
-    secret_hash,
 )
 from msb_wallet.credentials.compact import Credential, parse_credential
 from msb_wallet.errors import PictureRefused
@@ -41,13 +38,14 @@ from msb_wallet.licences.model import ELEMENTS
 from msb_wallet.licences.status import read_status
 from msb_wallet.licences.types import builtin_labels
 from msb_wallet.scan import memory
-from msb_wallet.scan.online import ShownCode, consume_shown, find_shown
+from msb_wallet.scan.online import RecordChanged, ShownCode, consume_shown, find_shown
 from msb_wallet.scan.regions import STATUS_FOLDER, TrustedIssuer, TrustList
 from msb_wallet.scan.sentences import SENTENCES
 from msb_wallet.scan.status_sources import PublishedStatus, StatusAnswer, StatusSource, StoreStatus
 from msb_wallet.scan.trust_folder import TrustFolder, pinned_signer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from msb_identity.foundation.audit import Audit
@@ -97,7 +95,7 @@ class Verifier:
         trust: TrustFolder,
         *,
         status: StatusSource,
-        seen: memory.Memory,
+        seen: Sequence[memory.Memory],
         store: Store | None = None,
         audience: str | None = None,
         require_holder: bool = False,
@@ -147,7 +145,8 @@ class Verifier:
             return cls(
                 TrustFolder(place, signer, local),
                 status=_status_source(place, store, status_max_age),
-                seen=local if store is None else memory.Memory(store),
+                # The shared one first: while it cannot be asked, nothing is used up here.
+                seen=[local] if store is None else [memory.Memory(store), local],
                 store=store,
                 audience=audience,
                 require_holder=require_holder,
@@ -219,14 +218,20 @@ class Verifier:
             builder.unknown("replay", "needs-store")
             return None
         try:
-            found = find_shown(self._store, secret_hash(secret))
+            found = find_shown(self._store, secret)
+            if found is None:
+                builder.failed("replay", "unknown-code")
+                return None
+            credential = parse_credential(found.credential)
+            if credential.identifier.short != found.identifier:
+                raise RecordChanged
         except StoreError as error:
             builder.unknown("replay", "no-memory", str(error))
             return None
-        if found is None:
-            builder.failed("replay", "unknown-code")
+        except (RecordChanged, EncodingRefused):
+            builder.failed("holder-proof", "record-changed")
             return None
-        return _Shown(CodeKind.ONLINE, parse_credential(found.credential), online=found)
+        return _Shown(CodeKind.ONLINE, credential, online=found)
 
     def _check(self, shown: _Shown, builder: ReportBuilder, now: datetime) -> None:
         """Take the steps from trust-list to status."""
@@ -258,7 +263,10 @@ class Verifier:
 
     def _check_holder(self, shown: _Shown, builder: ReportBuilder) -> None:
         if shown.kind is CodeKind.PRINTED:
-            if self._require_holder:
+            if shown.credential.holder_key is not None:
+                # Taken out of a code that a device showed: it must not outlive that code.
+                builder.failed("holder-proof", "missing")
+            elif self._require_holder:
                 builder.unknown("holder-proof", "holder-required")
             else:
                 builder.warning("holder-proof", "printed")
@@ -313,14 +321,18 @@ class Verifier:
                 self._store,
                 shown.online.code_hash,
                 now=now,
-                identifier=shown.credential.identifier.short,
+                identifier=shown.online.identifier,
                 audit=self._audit,
             )
         if shown.presentation is None or shown.credential.holder_key is None:
             return False
         # Bound to the key, so that nobody can use up another holder's nonce.
         bound = shown.credential.holder_key.thumbprint + shown.presentation.nonce
-        return self._seen.first_sight(hashlib.sha256(bound).digest(), now=now)
+        nonce = hashlib.sha256(bound).digest()
+        # In every memory: a window that goes online must still know what it saw offline. Stops at
+        # the first that knows it: of several counters at once, whoever won the first must not lose
+        # the next to one that was refused.
+        return all(memory.first_sight(nonce, now=now) for memory in self._seen)
 
     def _check_status(
         self,
@@ -334,16 +346,16 @@ class Verifier:
             return  # refused at `authority` already
         try:
             found = self._status.look_up(credential, issuer, trust, now)
-        except StoreError as error:
-            found = StatusAnswer(Outcome.UNKNOWN, "no-store", str(error))
+        except (StoreError, ValueError, TypeError) as error:
+            # The last two: a row that holds what nobody here writes.
+            detail = str(error) if isinstance(error, StoreError) else type(error).__name__
+            found = StatusAnswer(Outcome.UNKNOWN, "no-store", detail)
         builder.add("status", found.outcome, found.code, found.detail)
 
 
 def _open_state(path: Path) -> Store:
-    # Written by URL.create: a path may hold "?" or "%", which mean something in a URL.
-    url = URL.create("sqlite", database=str(path.absolute())).render_as_string()
     try:
-        return Store.open(url, memory.metadata)
+        return Store.open(file_url(path), memory.metadata)
     except StoreError as error:
         message = f"the state file {path.name} cannot be opened for writing: name another (--state)"
         raise StoreError(message) from error

@@ -152,7 +152,7 @@ def test_a_place_that_cannot_be_written_is_one_line(console: Console, place: str
         [],
         ["key"],
         ["key", "new"],
-        ["key", "new", "--kind", "RSA", "--out", "x"],
+        ["key", "new", "--kind", "DSA", "--out", "x"],
         ["token"],
         ["token", "verify"],
         ["nonsense"],

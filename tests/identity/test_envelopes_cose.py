@@ -37,7 +37,7 @@ PAYLOAD = "特种作业操作证 payload".encode()
 ALG, CRIT, KID = 1, 2, 4
 ALGORITHM = {KeyKind.SM2: -66037, KeyKind.P256: -7}
 CURVE = {KeyKind.SM2: -65837, KeyKind.P256: 1}
-KEYS = {kind: generate_key(kind) for kind in KeyKind}
+KEYS = {kind: generate_key(kind) for kind in (KeyKind.SM2, KeyKind.P256)}
 
 with_both_kinds = pytest.mark.parametrize("key", KEYS.values(), ids=list(KEYS))
 

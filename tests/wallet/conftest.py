@@ -136,7 +136,7 @@ class World:
 
     def printed(self, kind: KeyKind = KeyKind.SM2) -> str:
         """The MSB1 code of the licence of that issuer."""
-        return self.pack.show_printed(self.holder, self.licences[kind])
+        return self.pack.show_printed(self.holder, self.licences[kind], now=NOW)
 
     def bound(
         self,

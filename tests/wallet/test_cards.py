@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,7 +35,7 @@ def register(world: World, *, level: int, number: str = OTHER_NUMBER) -> Verifie
 
 
 def test_the_pack_holds_the_licences_of_all_issuers(world: World) -> None:
-    cards = world.pack.cards(world.holder)
+    cards = world.pack.cards(world.holder, now=NOW)
     assert {card.identifier for card in cards} == set(world.licences.values())
     assert {(card.type_code, card.status) for card in cards} == {(TYPE_CODE, Status.VALID)}
 
@@ -42,7 +43,7 @@ def test_the_pack_holds_the_licences_of_all_issuers(world: World) -> None:
 def test_the_pack_shows_what_became_of_a_licence(world: World) -> None:
     licence = world.licences[SM2]
     world.issuer().status.change(licence.short, Status.REVOKED, Reason.PENALTY, now=NOW)
-    found = {card.identifier: card.status for card in world.pack.cards(world.holder)}
+    found = {card.identifier: card.status for card in world.pack.cards(world.holder, now=NOW)}
     assert found == {licence: Status.REVOKED, world.licences[P256]: Status.VALID}
 
 
@@ -51,7 +52,7 @@ def test_the_pack_comes_in_pages(world: World, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(pack, "PAGE", 3)
     seen: list[LicenceIdentifier] = []
     after = ""
-    while cards := world.pack.cards(world.holder, after=after):
+    while cards := world.pack.cards(world.holder, after=after, now=NOW):
         assert len(cards) <= 3
         seen += [card.identifier for card in cards]
         after = seen[-1].short
@@ -60,7 +61,7 @@ def test_the_pack_comes_in_pages(world: World, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_another_person_has_an_empty_pack(world: World) -> None:
-    assert world.pack.cards(register(world, level=2)) == []
+    assert world.pack.cards(register(world, level=2), now=NOW) == []
 
 
 def test_another_persons_licence_and_none_at_all_give_one_answer(world: World) -> None:
@@ -71,7 +72,7 @@ def test_another_persons_licence_and_none_at_all_give_one_answer(world: World) -
     for identifier in (world.licences[SM2], nobodys):
         for action in (
             lambda i: world.pack.show_online(other, i, now=NOW),
-            lambda i: world.pack.show_printed(other, i),
+            lambda i: world.pack.show_printed(other, i, now=NOW),
             lambda i: world.pack.bind_device(other, i, device, issuer=world.issuer(), now=NOW),
         ):
             with pytest.raises(LicenceNotFound) as refusal:
@@ -84,7 +85,7 @@ def test_who_only_declared_who_they_are_has_no_pack(world: World) -> None:
     """Anyone can declare any number: level 1 must not open another's licences."""
     declared = register(world, level=1)
     with pytest.raises(PresentRefused, match="level 2"):
-        world.pack.cards(declared)
+        world.pack.cards(declared, now=NOW)
     with pytest.raises(PresentRefused, match="level 2"):
         world.pack.show_online(declared, world.licences[SM2], now=NOW)
 
@@ -92,9 +93,9 @@ def test_who_only_declared_who_they_are_has_no_pack(world: World) -> None:
 def test_a_token_of_nobody_has_no_pack(world: World) -> None:
     nobody = dataclasses.replace(world.holder, subject="nobody")
     with pytest.raises(PresentRefused):
-        world.pack.cards(nobody)
+        world.pack.cards(nobody, now=NOW)
     with pytest.raises(PresentRefused):
-        world.pack.show_printed(nobody, world.licences[SM2])
+        world.pack.show_printed(nobody, world.licences[SM2], now=NOW)
 
 
 @pytest.mark.parametrize("device", KeyKind)
@@ -139,3 +140,13 @@ def test_a_revoked_licence_can_be_shown_and_is_refused(world: World) -> None:
 def test_a_name_that_no_window_has_shows_nothing(world: World, audience: str) -> None:
     with pytest.raises(ValueError, match="audience"):
         world.online(audience=audience)
+
+
+def test_an_expired_token_opens_no_card_pack(world: World) -> None:
+    end = world.holder.expires_at
+    assert world.pack.cards(world.holder, now=end - timedelta(seconds=1))
+    for late in (end, end + timedelta(days=1)):
+        with pytest.raises(PresentRefused, match="expired"):
+            world.pack.cards(world.holder, now=late)
+        with pytest.raises(PresentRefused, match="expired"):
+            world.pack.show_online(world.holder, world.licences[SM2], now=late)

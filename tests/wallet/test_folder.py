@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from msb_identity.envelopes.keyfiles import read_signing_key, read_verifying_key
-from msb_identity.errors import StoreError
+from msb_identity.envelopes.keyfiles import (
+    read_signing_key,
+    read_verifying_key,
+    write_signing_key,
+)
+from msb_identity.errors import ProtectionError, StoreError
+from msb_identity.foundation.protect import Place
+from msb_identity.pki.keys import KeyKind, generate_key
 from msb_wallet.errors import TrustRefused, TypeRefused
 from msb_wallet.folder import CONFIGURATION_FILE, DEFAULT_DAYS, DataFolder, read_configuration
 from msb_wallet.scan.regions import LIST_FILE, SIGNER_FILE, TrustList, open_trust_list
@@ -283,8 +289,46 @@ def test_a_damaged_list_is_not_followed_by_a_first_version(
 def test_a_list_of_another_signer_is_not_followed(folder: DataFolder) -> None:
     folder.make_trust(now=NOW)
     (folder.keys / "list-signer.jwk").unlink()
+    write_signing_key(folder.keys / "list-signer.jwk", generate_key(KeyKind.SM2))
     with pytest.raises(TrustRefused, match=LIST_FILE):
         folder.make_trust(now=NOW)
+
+
+@pytest.mark.parametrize("name", ["list-signer.jwk", "issuer-{}.jwk"])
+def test_a_key_that_is_in_use_is_never_made_anew(folder: DataFolder, name: str) -> None:
+    folder.make_trust(now=NOW)
+    path = folder.keys / name.format(folder.configuration.issuers[0].code)
+    path.unlink()
+    with pytest.raises(TrustRefused, match="restore it"):
+        folder.make_trust(now=NOW)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("name", ["index.key", "encryption.key"])
+def test_a_store_is_never_given_other_protection_keys(folder: DataFolder, name: str) -> None:
+    folder.protector.seal("x", Place("a", "b", "c"))
+    (folder.keys / name).unlink()
+    with pytest.raises(ProtectionError, match=f"{name} is missing"):
+        DataFolder(folder.path).protector.index("a", "b")
+    assert not (folder.keys / name).exists()
+
+
+def test_a_configuration_is_kept_only_when_its_list_was_signed(folder: DataFolder) -> None:
+    folder.make_trust(now=NOW)
+    kept = folder.configuration_file.read_bytes()
+    other = folder.path / "other.toml"
+    other.write_text(kept.decode().replace('"special-operation"', '"none.toml"'))
+    with pytest.raises(TypeRefused):
+        folder.make_trust(now=NOW, issuers=other)
+    assert folder.configuration_file.read_bytes() == kept
+
+
+def test_a_folder_may_have_any_name(folder: DataFolder) -> None:
+    odd = DataFolder(folder.path / "我的 a?b%20#c&d" / "data")
+    odd.adopt_configuration(folder.configuration_file)
+    odd.issuer("special-operation").issue(good_row(), now=NOW)
+    assert (odd.path / "store.sqlite").is_file()
+    odd.store.close()
 
 
 def test_a_list_file_far_too_large_is_not_read(folder: DataFolder) -> None:

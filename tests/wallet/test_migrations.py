@@ -1,4 +1,4 @@
-"""The tables of all packages: made by migration from nothing, and brought up from older versions."""
+"""The tables of all packages: made by migration from nothing, or brought up from older ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData, inspect, text
 
 from msb_identity.errors import StoreError
@@ -51,9 +50,8 @@ def test_migrations_make_what_is_declared(store_url: str) -> None:
 
 @pytest.mark.parametrize("schema", SCHEMAS, ids=lambda schema: schema.name)
 def test_the_newest_migration_is_the_one_that_is_asked_for(schema: Schema) -> None:
-    script = ScriptDirectory.from_config(schema._config())
-    assert script.get_current_head() == schema.newest
-    assert script.get_bases() == [f"{schema.name}_1"]
+    revisions = schema.revisions()
+    assert (revisions[0], revisions[-1]) == (f"{schema.name}_1", schema.newest)
 
 
 def test_every_table_belongs_to_a_schema() -> None:
@@ -81,9 +79,8 @@ def set_version(url: str, schema: Schema, version: str | None) -> None:
         if version is None:
             connection.execute(text(f"DROP TABLE {schema.version_table}"))
         else:
-            connection.execute(
-                text(f"UPDATE {schema.version_table} SET version_num = :it"), {"it": version}
-            )
+            statement = f"UPDATE {schema.version_table} SET version_num = :it"  # noqa: S608 - ours
+            connection.execute(text(statement), {"it": version})
 
 
 @pytest.mark.parametrize("existing", [True, False])
@@ -113,7 +110,8 @@ def early_store(url: str) -> None:
             connection.execute(text(f"DROP TABLE {schema.version_table}"))
         connection.execute(
             text(
-                "INSERT INTO sessions (sid, subject, level, acr, amr, auth_time, expires_at, device)"
+                "INSERT INTO sessions"
+                " (sid, subject, level, acr, amr, auth_time, expires_at, device)"
                 " VALUES ('s', 'p', 2, 'a', 'sms', 1, 2, '')"
             )
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -89,6 +90,7 @@ def test_a_secret_that_nobody_was_shown_is_refused(world: World) -> None:
 def test_a_code_long_past_is_forgotten_and_refused(world: World) -> None:
     text = world.online()
     later = NOW + timedelta(hours=1, seconds=1)
+    world.holder = replace(world.holder, expires_at=later + timedelta(minutes=10))
     world.online(now=later)
     report = world.verifier(online=True).scan(text, now=later)
     assert_step(report, "invalid", "replay", "unknown-code")

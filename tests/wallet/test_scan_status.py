@@ -98,7 +98,9 @@ def test_only_the_licence_itself_is_revoked(world: World) -> None:
     world.publish()
     verifier = world.verifier()
     for identifier in others:
-        assert_valid(verifier.scan(world.pack.show_printed(world.holder, identifier), now=NOW))
+        assert_valid(
+            verifier.scan(world.pack.show_printed(world.holder, identifier, now=NOW), now=NOW)
+        )
     assert_step(verifier.scan(world.printed(), now=NOW), "invalid", "status", "revoked")
 
 

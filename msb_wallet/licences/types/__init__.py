@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from msb_identity.foundation.files import open_regular
 from msb_identity.foundation.text import is_showable
 from msb_wallet.credentials import compact
 from msb_wallet.errors import TypeRefused
@@ -107,7 +108,7 @@ class LicenceType(BaseModel):
 def load_type(path: Path) -> LicenceType:
     """Read a type file; TypeRefused names what is wrong with it."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: NUL in the name
         message = f"cannot read the type file {path.name!r}"
