@@ -107,7 +107,7 @@ class _Story:
         step = report.decisive_step
         write_out(_summary(report))
         self.page.report(report)
-        _log.info("check %s: %s %s", name, report.verdict, step.code if step else "")
+        _log.info("scan %s: %s %s", name, report.verdict, step.code if step else "")
         if report.verdict != expected:
             self.faults.append(f"{name}: {report.verdict}, expected {expected}")
 
