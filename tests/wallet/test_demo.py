@@ -271,8 +271,8 @@ def test_keys_are_private(told: Told) -> None:
 
 def test_the_log_holds_what_happened(told: Told) -> None:
     log = (told.out / "demo.log").read_text(encoding="utf-8")
-    assert "check 1-online.png: invalid used" in log
-    assert "check 4-refused.png: invalid revoked" in log
+    assert "scan 1-online.png: invalid used" in log
+    assert "scan 4-refused.png: invalid revoked" in log
 
 
 def test_a_second_run_begins_anew(tmp_path: Path) -> None:
