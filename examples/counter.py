@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from msb_identity import MsbError
 from msb_wallet import Verifier
 
 
@@ -17,7 +18,14 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"{__doc__}\n")
         return 2
     folder, *pictures = arguments
-    verifier = Verifier.from_trust(folder)
+    try:
+        return _scan_all(Verifier.from_trust(folder), pictures)
+    except (MsbError, OSError) as error:  # no trust folder, or a file that is not there
+        sys.stderr.write(f"{error}\n")
+        return 2
+
+
+def _scan_all(verifier: Verifier, pictures: list[str]) -> int:
     accepted = True
     for picture in pictures:
         report = verifier.scan(Path(picture))

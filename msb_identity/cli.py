@@ -5,6 +5,7 @@ Thin: each subcommand reads its arguments, calls one public function and prints 
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,9 @@ from msb_identity.cli_certificates import add_certificate_commands
 from msb_identity.cli_keys import add_key_commands
 from msb_identity.envelopes.jose import MAX_JWS_CHARS
 from msb_identity.errors import EncodingRefused, KeyRefused
+from msb_identity.foundation.audit_commands import add_audit_commands
 from msb_identity.foundation.commands import (
+    STORE_VARIABLE,
     CommandError,
     CommandParser,
     parse_time,
@@ -20,6 +23,7 @@ from msb_identity.foundation.commands import (
     read_input,
     run,
     shown_name,
+    write_out,
 )
 from msb_identity.sso.tokens import TokenVerifier
 
@@ -31,6 +35,7 @@ _EXIT_STATUS = (
     "退出码 / exit status: 0 有效 valid, 1 无效 invalid, 3 无法判定 indeterminate,"
     " 2 用法错误或文件无法读取 called wrongly or unreadable file"
 )
+_NO_STORE = ("请用 --store 指定数据库", "name the store with --store")
 _EMPTY_NAME = ("签发方和受众不能为空", "issuer and audience must not be empty")
 
 
@@ -63,6 +68,21 @@ def _parser() -> CommandParser:
         epilog=_EXIT_STATUS,
     )
     _add_verify_arguments(verify)
+    add_audit_commands(areas)
+
+    store = areas.add_parser("store", help="数据库 / the store").add_subparsers(
+        metavar="ACTION", required=True
+    )
+    migrate = store.add_parser(
+        "migrate", help="升级表结构 / bring tables up to date", description=_migrate_store.__doc__
+    )
+    migrate.add_argument(
+        "--store",
+        metavar="URL",
+        default=os.environ.get(STORE_VARIABLE),
+        help=f"sqlite:///FILE | postgresql+psycopg://… (${STORE_VARIABLE})",
+    )
+    migrate.set_defaults(command=_migrate_store)
     return parser
 
 
@@ -92,6 +112,18 @@ def _add_verify_arguments(verify: argparse.ArgumentParser) -> None:
         help="含令牌的文件，- 为标准输入 / the file that holds the token, - for stdin",
     )
     verify.set_defaults(command=_verify_token)
+
+
+def _migrate_store(arguments: argparse.Namespace) -> int:
+    """升级身份库的表（请先备份） / Bring the identity tables up to date; make a backup first."""
+    from msb_identity.foundation import protect
+    from msb_identity.foundation.store import migrate_store
+
+    if not arguments.store:
+        raise CommandError(*_NO_STORE)
+    for name, revision in migrate_store(arguments.store, protect.metadata).items():
+        write_out(f"{name}: {revision}")
+    return 0
 
 
 def _verify_token(arguments: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ verifying commands, docs/formats.md, "exit status". `issue` exits 1 where a row 
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 import os
@@ -20,6 +21,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from msb_identity.envelopes.keyfiles import read_signing_key
 from msb_identity.errors import IdentifierRefused
 from msb_identity.foundation.commands import (
+    CALLED_WRONGLY,
+    STORE_VARIABLE,
     CommandError,
     CommandParser,
     complain,
@@ -27,15 +30,17 @@ from msb_identity.foundation.commands import (
     print_reports,
     read_input,
     run,
+    shown_name,
     write_out,
 )
-from msb_identity.foundation.files import write_whole
+from msb_identity.foundation.files import PRIVATE_MODE, write_whole
+from msb_identity.foundation.store import file_url, migrate_store
 from msb_wallet.cards.pack import online_code, printed_code
 from msb_wallet.codes.payload import MAX_CODE_CHARS
 from msb_wallet.codes.present import check_audience, show_offline
 from msb_wallet.codes.qr import MAX_PICTURE_BYTES, draw_png, draw_svg, qr_version
 from msb_wallet.errors import Fault, LicenceNotFound, LicenceRefused
-from msb_wallet.folder import DataFolder
+from msb_wallet.folder import TABLES, DataFolder
 from msb_wallet.licences.identifier import LicenceIdentifier
 from msb_wallet.licences.rows import read_rows
 from msb_wallet.licences.status import Reason, read_status
@@ -43,20 +48,24 @@ from msb_wallet.licences.store import Status, StoredLicence, find_licence
 from msb_wallet.scan.verifier import Verifier
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from msb_wallet.licences.issue import RowResult
 
 DATA_VARIABLE = "MSB_DATA"
 DEFAULT_DATA = "msb-data"
+MAX_NUMBER = 1_000_000
+MAX_DIGITS = 7
 _PICTURES = {".png": draw_png, ".svg": draw_svg}
 _PICTURE_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"BM", b"GIF8")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and give its exit status."""
-    arguments = _parser().parse_args(argv)
+    """Run msb-wallet with these arguments (default: the process's own); give the exit status."""
+    try:
+        arguments = _parser().parse_args(argv)
+    except SystemExit as stop:  # --help, or an error that argparse has already told
+        return stop.code if isinstance(stop.code, int) else 0
     return run(partial(arguments.command, arguments))
 
 
@@ -71,6 +80,8 @@ def _issue(arguments: argparse.Namespace) -> int:
                 _print_row(result, first=not tally, as_json=arguments.json)
                 tally[_fate(result)] += 1
         except LicenceRefused as refusal:
+            if arguments.json:
+                write_out("]" if tally else "[]")
             for fault in refusal.faults:
                 complain(f"文件不能使用：{fault.column}：{fault.zh}", f"file refused: {fault.en}")
             return 2
@@ -80,20 +91,23 @@ def _issue(arguments: argparse.Namespace) -> int:
         f"新签发 {tally['new']}，已存在 {tally['there']}，被拒 {tally['refused']}",
         f"issued {tally['new']}, there already {tally['there']}, refused {tally['refused']}",
     )
+    if not tally:
+        complain("文件中没有数据行", "there are no rows in the file")
     return 1 if tally["refused"] or not tally else 0
 
 
 def _show(arguments: argparse.Namespace) -> int:
     folder = DataFolder(Path(arguments.data))
-    licence = _licence(folder, arguments.identifier)
+    draw = _drawer(arguments.out)
     audience = _audience(arguments.audience)
+    licence = _licence(folder, arguments.identifier)
     if arguments.printed and audience:
         zh = "静态码不能指定窗口"
         raise CommandError(zh, "a printed code cannot be meant for one window")
     if arguments.printed:
         text = printed_code(licence)
     elif arguments.offline:
-        device = read_signing_key(Path(arguments.offline))
+        device = read_signing_key(arguments.offline)
         issuer = folder.issuer_of(licence.issuer_code, licence.type_code)
         identifier = LicenceIdentifier.parse(licence.identifier)
         credential = issuer.bind_device(identifier, device.public)
@@ -106,35 +120,40 @@ def _show(arguments: argparse.Namespace) -> int:
             "该证照现已失效，核验不会通过",
             f"this licence is {status.name.lower()}: a scan refuses it",
         )
-    if arguments.out is None:
-        write_out(text)
-        return 0
-    out = Path(arguments.out)
-    draw = _PICTURES.get(out.suffix.lower())
     if draw is None:
-        zh = "图片须为 .png 或 .svg"
-        raise CommandError(zh, "a picture is .png or .svg")
-    write_whole(out, draw(text))
-    write_out(f"{out}  ({len(text)} 字符 / characters, QR {qr_version(text)}-M)")
+        write_out(text)
+    else:
+        # For a minute whoever has the picture of a live code can show it: nobody else's to read.
+        write_whole(arguments.out, draw(text), mode=PRIVATE_MODE)
+        size = f"{len(text)} 字符 / characters, QR {qr_version(text)}-M"
+        write_out(f"{arguments.out}  ({size})")
     return 0
 
 
 def _scan(arguments: argparse.Namespace) -> int:
     folder = DataFolder(Path(arguments.data))
     age = arguments.status_max_age
-    verifier = Verifier.from_trust(
+    reports, unread = [], 0
+    with Verifier.from_trust(
         arguments.trust or folder.trust,
         store=arguments.store,
         audience=_audience(arguments.audience),
         require_holder=arguments.require_holder,
         status_max_age=None if age is None else timedelta(minutes=age),
-        state=None if arguments.state is None else Path(arguments.state),
-    )
-    reports = []
-    for name in arguments.files:
-        content = read_input(name, limit=MAX_PICTURE_BYTES)
-        reports.append((name, verifier.scan(_text_or_picture(content), now=arguments.at)))
-    return print_reports(reports, as_json=arguments.json, at=arguments.at)
+        state=arguments.state,
+    ) as verifier:
+        for name in arguments.files:
+            try:
+                content = read_input(name, limit=MAX_PICTURE_BYTES)
+            except CommandError as error:
+                # The others are still told: their codes may be used up now.
+                complain(error.zh, error.en)
+                unread += 1
+            else:
+                report = verifier.scan(_text_or_picture(content), now=arguments.at)
+                reports.append((name, report))
+    status = print_reports(reports, as_json=arguments.json, at=arguments.at)
+    return CALLED_WRONGLY if unread else status
 
 
 def _revoke(arguments: argparse.Namespace) -> int:
@@ -148,10 +167,11 @@ def _revoke(arguments: argparse.Namespace) -> int:
     else:
         status, reason = Status.REVOKED, Reason(arguments.reason)
     entry = register.change(licence.identifier, status, reason)
-    write_out(f"{licence.identifier}: {entry.status.name.lower()} ({entry.reason})")
+    whole = LicenceIdentifier.parse(licence.identifier)
+    write_out(f"{whole}: {entry.status.name.lower()} ({entry.reason})")
     complain(
-        "联网核验即时拒绝；离线核验请运行 status publish",
-        "online checks refuse it from now on; for offline ones run: status publish",
+        "联网核验即时生效；离线核验须运行 status publish",
+        "online checks know it from now on; for offline ones run: status publish",
     )
     return 0
 
@@ -167,17 +187,22 @@ def _publish(arguments: argparse.Namespace) -> int:
 
 def _make_trust(arguments: argparse.Namespace) -> int:
     folder = DataFolder(Path(arguments.data))
-    if arguments.issuers is not None:
-        folder.adopt_configuration(Path(arguments.issuers))
-    version = folder.make_trust(days=arguments.days)
+    version = folder.make_trust(days=arguments.days, issuers=arguments.issuers)
     write_out(f"{folder.trust}  (第 {version} 版 / version {version})")
+    return 0
+
+
+def _migrate(arguments: argparse.Namespace) -> int:
+    url = arguments.store or DataFolder(Path(arguments.data)).store_url
+    for name, revision in migrate_store(url, *TABLES).items():
+        write_out(f"{name}: {revision}")
     return 0
 
 
 def _demo(arguments: argparse.Namespace) -> int:
     from msb_wallet.demo.story import tell
 
-    return tell(Path(arguments.out))
+    return tell(arguments.out)
 
 
 def _licence(folder: DataFolder, text: str) -> StoredLicence:
@@ -185,12 +210,26 @@ def _licence(folder: DataFolder, text: str) -> StoredLicence:
         identifier = LicenceIdentifier.parse(text)
     except IdentifierRefused as error:
         raise CommandError(error.zh, error.en) from error
+    if not folder.configuration_file.is_file():
+        zh, en = "不是数据目录", "this is no data folder: it has no issuers.toml"
+        raise CommandError(zh, en)
     with folder.store.read() as connection:
         licence = find_licence(connection, identifier.short)
     if licence is None:
         message = "no such licence"
         raise LicenceNotFound(message)
     return licence
+
+
+def _drawer(out: Path | None) -> Callable[[str], bytes] | None:
+    """Give what draws a picture for that file's name; None where a text is wanted."""
+    if out is None:
+        return None
+    draw = _PICTURES.get(out.suffix.lower())
+    if draw is None:
+        zh = "图片须为 .png 或 .svg"
+        raise CommandError(zh, "a picture is .png or .svg")
+    return draw
 
 
 def _audience(name: str | None) -> str | None:
@@ -211,7 +250,30 @@ def _text_or_picture(content: bytes) -> str | bytes:
     """Tell a code's text from a picture of one by how the file begins."""
     if content.startswith(_PICTURE_STARTS) or len(content) > 2 * MAX_CODE_CHARS:
         return content
-    return content.decode("utf-8", "replace")
+    encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    return content.decode(encoding, "replace")
+
+
+def _store_url(text: str) -> str:
+    """Take a URL, or the plain path of an SQLite file."""
+    return text if "://" in text else file_url(_path(text))
+
+
+def _path(text: str) -> Path:
+    """Read the name of a file or folder; one that looks like a code is not repeated in an error."""
+    if shown_name(text) != text:
+        message = "no name of a file"
+        raise argparse.ArgumentTypeError(message)
+    return Path(text)
+
+
+def _number(text: str) -> int:
+    """Read the number of an argument: 1 to MAX_NUMBER."""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS else 0
+    if not 1 <= number <= MAX_NUMBER:
+        message = f"a number from 1 to {MAX_NUMBER}"
+        raise argparse.ArgumentTypeError(message)
+    return number
 
 
 def _fate(result: RowResult) -> str:
@@ -265,8 +327,11 @@ def _parser() -> CommandParser:
     _add_revoke(commands)
     _add_status(commands)
     _add_trust(commands)
+    _add_store(commands)
     demo = commands.add_parser("demo", help="演示全过程 / tell the whole story")
-    demo.add_argument("--out", default="msb-demo", metavar="DIR", help="输出目录 / where to put it")
+    demo.add_argument(
+        "--out", type=_path, default="msb-demo", metavar="DIR", help="输出目录 / where to put it"
+    )
     demo.set_defaults(command=_demo)
     return parser
 
@@ -275,7 +340,7 @@ def _add_issue(commands: argparse._SubParsersAction[CommandParser]) -> None:
     issue = commands.add_parser("issue", help="按CSV签发 / issue the rows of a CSV file")
     issue.add_argument("file", help="CSV 文件，- 为标准输入 / a file, - for stdin")
     issue.add_argument(
-        "--type", required=True, metavar="TYPE", help="special-operation | FILE.toml"
+        "--type", required=True, metavar="TYPE", help="issuers.toml 中的类型 / a type named there"
     )
     issue.add_argument(
         "--issuer", metavar="CODE", help="颁发机构代码 / the issuing authority's code"
@@ -293,9 +358,13 @@ def _add_show(commands: argparse._SubParsersAction[CommandParser]) -> None:
     how.add_argument(
         "--printed", action="store_true", help="静态码 / the code on the printed licence"
     )
-    how.add_argument("--offline", metavar="KEYFILE", help="设备密钥 / sign with this device key")
+    how.add_argument(
+        "--offline", type=_path, metavar="KEYFILE", help="设备密钥 / sign with this device key"
+    )
     show.add_argument("--audience", metavar="NAME", help="只给此窗口 / for this window only")
-    show.add_argument("--out", metavar="FILE", help=".png | .svg；缺省输出文字 / else the text")
+    show.add_argument(
+        "--out", type=_path, metavar="FILE", help=".png | .svg；缺省输出文字 / else the text"
+    )
     show.set_defaults(command=_show)
 
 
@@ -304,15 +373,22 @@ def _add_scan(commands: argparse._SubParsersAction[CommandParser]) -> None:
     scan.add_argument(
         "files", nargs="+", metavar="FILE", help="图片或文字文件，- 为标准输入 / or -"
     )
-    scan.add_argument("--trust", metavar="DIR", help="信任目录 / trust folder (default DATA/trust)")
-    scan.add_argument("--store", metavar="URL", help="联网核验 / check online, as sqlite:///FILE")
+    scan.add_argument(
+        "--trust", type=_path, metavar="DIR", help="信任目录 / trust folder (default DATA/trust)"
+    )
+    scan.add_argument(
+        "--store", type=_store_url, metavar="URL", help="联网核验 / check online: sqlite:///FILE"
+    )
     scan.add_argument("--audience", metavar="NAME", help="本窗口名称 / this window's name")
     scan.add_argument("--require-holder", action="store_true", help="须本人出示 / no printed codes")
     scan.add_argument(
-        "--status-max-age", type=int, metavar="MINUTES", help="状态列表最大时限 / list age"
+        "--status-max-age", type=_number, metavar="MINUTES", help="状态列表最大时限 / list age"
     )
     scan.add_argument(
-        "--state", metavar="FILE", help="记忆文件 / state file (default in trust folder)"
+        "--state",
+        type=_path,
+        metavar="FILE",
+        help="记忆文件 / state file (default in trust folder)",
     )
     scan.add_argument(
         "--at", type=parse_time, metavar="TIME", help="按此时间判断 / judge at this time"
@@ -341,10 +417,27 @@ def _add_status(commands: argparse._SubParsersAction[CommandParser]) -> None:
     publish.set_defaults(command=_publish)
 
 
+def _add_store(commands: argparse._SubParsersAction[CommandParser]) -> None:
+    store = commands.add_parser("store", help="数据库 / the store")
+    actions = store.add_subparsers(required=True, metavar="ACTION", parser_class=CommandParser)
+    migrate = actions.add_parser(
+        "migrate", help="升级表结构（请先备份） / bring its tables up to date; make a backup first"
+    )
+    migrate.add_argument(
+        "--store",
+        metavar="URL",
+        default=os.environ.get(STORE_VARIABLE),
+        help=f"${STORE_VARIABLE}；缺省为数据目录的 / the store's URL (default: the data folder's)",
+    )
+    migrate.set_defaults(command=_migrate)
+
+
 def _add_trust(commands: argparse._SubParsersAction[CommandParser]) -> None:
     trust = commands.add_parser("trust", help="信任清单 / trust lists")
     inner = trust.add_subparsers(required=True, metavar="COMMAND", parser_class=CommandParser)
     make = inner.add_parser("make", help="签发下一版信任清单 / sign the next version")
-    make.add_argument("--issuers", metavar="FILE", help="机构清单 / issuers.toml (kept in DATA)")
-    make.add_argument("--days", type=int, metavar="N", help="有效天数 / valid for N days")
+    make.add_argument(
+        "--issuers", type=_path, metavar="FILE", help="机构清单 / issuers.toml (kept in DATA)"
+    )
+    make.add_argument("--days", type=_number, metavar="N", help="有效天数 / valid for N days")
     make.set_defaults(command=_make_trust)

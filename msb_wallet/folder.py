@@ -13,21 +13,38 @@ from __future__ import annotations
 import tomllib
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Literal
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from msb_identity.envelopes.keyfiles import (
     ensure_signing_key,
     read_public_file,
+    read_verifying_key,
     write_verifying_key,
 )
 from msb_identity.errors import IdentifierRefused
-from msb_identity.foundation import protect
+from msb_identity.foundation import audit, protect
+from msb_identity.foundation.audit import Audit
 from msb_identity.foundation.clock import aware
-from msb_identity.foundation.files import PRIVATE_FOLDER_MODE, write_whole
+from msb_identity.foundation.files import (
+    PRIVATE_FOLDER_MODE,
+    PRIVATE_MODE,
+    folder_lock,
+    make_folder,
+    write_whole,
+)
 from msb_identity.foundation.protect import Protector
-from msb_identity.foundation.store import Store
+from msb_identity.foundation.store import Store, file_url
+from msb_identity.foundation.text import is_showable
 from msb_identity.people import accounts
 from msb_identity.people.identifiers import check_credit_code
 from msb_identity.pki.keys import KeyKind, SigningKey
@@ -37,6 +54,8 @@ from msb_wallet.errors import TrustRefused, TypeRefused
 from msb_wallet.licences import store as tables
 from msb_wallet.licences.issue import Issuer
 from msb_wallet.licences.model import Authority, Level
+from msb_wallet.licences.status import list_uri
+from msb_wallet.licences.status_list import is_status_uri
 from msb_wallet.licences.types import BUILTIN, LicenceType, builtin_type, load_type
 from msb_wallet.scan import memory
 from msb_wallet.scan.regions import (
@@ -53,9 +72,51 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+TABLES = (
+    protect.metadata,
+    audit.metadata,
+    accounts.metadata,
+    limits.metadata,
+    sms.metadata,
+    sessions.metadata,
+    tables.metadata,
+    memory.metadata,
+)
+"""All that a wallet's store holds."""
 CONFIGURATION_FILE = "issuers.toml"
 MAX_CONFIG_BYTES = 1_000_000
-DEFAULT_DAYS = 30
+DEFAULT_DAYS, MAX_DAYS = 30, 3_660
+MAX_LIST_NUMBER = 9_999_999
+STORE_FILE = "store.sqlite"
+AUDIT_WRITER = "wallet"
+
+
+def _credit_code(text: str) -> str:
+    try:
+        good = check_credit_code(text)
+    except IdentifierRefused as error:
+        raise ValueError(str(error)) from error
+    if good != text:
+        message = "a credit code in capitals, without spaces"
+        raise ValueError(message)
+    return text
+
+
+def _readable(text: str) -> str:
+    if not text.strip() or not is_showable(text):
+        message = "empty, or with characters that cannot be shown"
+        raise ValueError(message)
+    return text
+
+
+def _status_prefix(text: str) -> str:
+    if not text.endswith("/") or not is_status_uri(list_uri(text, MAX_LIST_NUMBER)):
+        message = "an https address that ends in a slash, as https://licence.example/s/1506/"
+        raise ValueError(message)
+    return text
+
+
+_Name = Annotated[str, AfterValidator(_readable), Field(max_length=100)]
 
 
 class _Configured(BaseModel):
@@ -65,13 +126,13 @@ class _Configured(BaseModel):
 class ConfiguredIssuer(_Configured):
     """One [[issuers]] table of issuers.toml."""
 
-    code: str
-    name: Annotated[str, Field(min_length=1, max_length=100)]
+    code: Annotated[str, AfterValidator(_credit_code)]
+    name: _Name
     level: Level
     region: Annotated[str, Field(pattern=r"^[0-9]{6}$")]
     types: Annotated[list[str], Field(min_length=1)]
     key: Literal["SM2", "P-256"]
-    status_prefix: str
+    status_prefix: Annotated[str, AfterValidator(_status_prefix)]
 
     @property
     def authority(self) -> Authority:
@@ -82,9 +143,20 @@ class ConfiguredIssuer(_Configured):
 class Configuration(_Configured):
     """The file issuers.toml."""
 
-    name: Annotated[str, Field(min_length=1, max_length=100)]
-    days: Annotated[int, Field(ge=1, le=3_660)] = DEFAULT_DAYS
+    name: _Name
+    days: Annotated[int, Field(ge=1, le=MAX_DAYS)] = DEFAULT_DAYS
     issuers: Annotated[list[ConfiguredIssuer], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _issuers_differ(self) -> Self:
+        if len({issuer.code for issuer in self.issuers}) != len(self.issuers):
+            message = "an issuer stands twice"
+            raise ValueError(message)
+        for one, next_ in pairwise(sorted(issuer.status_prefix for issuer in self.issuers)):
+            if next_.startswith(one):  # lists of two issuers would have one address
+                message = f"two issuers have their lists under {one}"
+                raise ValueError(message)
+        return self
 
 
 class DataFolder:
@@ -99,27 +171,25 @@ class DataFolder:
     @property
     def store_url(self) -> str:
         """The URL of the store, for checkers on the same machine."""
-        return f"sqlite:///{(self.path / 'store.sqlite').absolute()}"
+        return file_url(self.path / STORE_FILE)
 
     @cached_property
     def store(self) -> Store:
         """The store with the tables of all packages."""
         self._prepare()
-        return Store.open(
-            self.store_url,
-            protect.metadata,
-            accounts.metadata,
-            limits.metadata,
-            sms.metadata,
-            sessions.metadata,
-            tables.metadata,
-            memory.metadata,
-        )
+        # Whatever mode the folder has: the store is for nobody else to read.
+        (self.path / STORE_FILE).touch(mode=PRIVATE_MODE)
+        return Store.open(self.store_url, *TABLES)
 
     @cached_property
     def protector(self) -> Protector:
         """Protection with the folder's keys."""
         return Protector.from_folder(self.store, self.keys)
+
+    @cached_property
+    def audit(self) -> Audit:
+        """The audit log; all that works on this folder writes one chain."""
+        return Audit(self.store, self.protector, writer=AUDIT_WRITER)
 
     @cached_property
     def configuration(self) -> Configuration:
@@ -131,6 +201,7 @@ class DataFolder:
         read_configuration(path)
         self._prepare()
         write_whole(self.configuration_file, read_public_file(path, limit=MAX_CONFIG_BYTES))
+        self.__dict__.pop("configuration", None)  # read again at next use
 
     def issuer_settings(self, code: str | None) -> ConfiguredIssuer:
         """Give the issuer of that code, or the only one there is."""
@@ -142,9 +213,22 @@ class DataFolder:
         return found[0]
 
     def issuer_key(self, settings: ConfiguredIssuer) -> SigningKey:
-        """Give the issuer's signing key, made at first use."""
+        """Give the issuer's signing key, made at first use.
+
+        A key that the trust list names already is never made anew: a missing one is restored from
+        its backup, or every licence signed with it would lose its issuer.
+        """
         path = self.keys / f"issuer-{settings.code}.jwk"
-        return ensure_signing_key(path, KeyKind(settings.key))
+        if not path.exists() and self._is_listed(settings.code):
+            message = f"{path.name} is missing, and the trust list names its key: restore it"
+            raise TrustRefused(message)
+        key = ensure_signing_key(path, KeyKind(settings.key))
+        if key.kind != settings.key:
+            message = (
+                f"{path.name} is a {key.kind} key, but {CONFIGURATION_FILE} says {settings.key}"
+            )
+            raise TrustRefused(message)
+        return key
 
     def licence_type(self, name: str) -> LicenceType:
         """Give a type by its built-in name, or from a file (from the data folder on)."""
@@ -164,6 +248,7 @@ class DataFolder:
             authority=settings.authority,
             key=self.issuer_key(settings),
             status_prefix=settings.status_prefix,
+            audit=self.audit,
         )
 
     def issuer_of(self, issuer_code: str, type_code: str) -> Issuer:
@@ -174,11 +259,25 @@ class DataFolder:
         message = f"no configured type has the code {type_code}"
         raise TypeRefused(message)
 
-    def make_trust(self, *, now: datetime | None = None, days: int | None = None) -> int:
-        """Sign the next version of the trust list and give its number."""
+    def make_trust(
+        self,
+        *,
+        now: datetime | None = None,
+        days: int | None = None,
+        issuers: Path | None = None,
+    ) -> int:
+        """Sign the next version of the trust list and give its number; it holds for `days`.
+
+        issuers: another issuers.toml, kept as this folder's own once the list is signed.
+        """
         moment = aware(now)
-        configuration = self.configuration
-        signer = ensure_signing_key(self.keys / "list-signer.jwk", KeyKind.SM2)
+        configuration = self.configuration if issuers is None else read_configuration(issuers)
+        lifetime = configuration.days if days is None else days
+        if not 1 <= lifetime <= MAX_DAYS:
+            message = f"a trust list holds for 1 to {MAX_DAYS} days"
+            raise TrustRefused(message)
+        self._prepare()
+        signer = self._list_signer()
         listed = [
             ListedIssuer(
                 authority=item.authority,
@@ -188,17 +287,22 @@ class DataFolder:
             )
             for item in configuration.issuers
         ]
-        version = self._next_version(signer)
-        text = make_trust_list(
-            listed,
-            name=configuration.name,
-            version=version,
-            signer=signer,
-            now=moment,
-            lifetime=timedelta(days=days or configuration.days),
-        )
-        write_verifying_key(self.trust / SIGNER_FILE, signer.public)
-        write_whole(self.trust / LIST_FILE, text.encode() + b"\n")
+        with folder_lock(self.trust):  # so that no two lists have one version
+            version = self._next_version(signer)
+            text = make_trust_list(
+                listed,
+                name=configuration.name,
+                version=version,
+                signer=signer,
+                now=moment,
+                lifetime=timedelta(days=lifetime),
+            )
+            write_verifying_key(self.trust / SIGNER_FILE, signer.public)
+            # Before it is out: there is no list that the log does not know.
+            self.audit.record("trust-list.made", details={"version": version}, now=moment)
+            write_whole(self.trust / LIST_FILE, text.encode() + b"\n")
+        if issuers is not None:
+            self.adopt_configuration(issuers)
         return version
 
     def publish_status(
@@ -220,35 +324,53 @@ class DataFolder:
         return written
 
     def _prepare(self) -> None:
-        self.path.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER_MODE)
+        make_folder(self.path, PRIVATE_FOLDER_MODE)
 
     def _type_codes(self, settings: ConfiguredIssuer) -> tuple[str, ...]:
         return tuple(self.licence_type(name).code for name in settings.types)
+
+    def _list_signer(self) -> SigningKey:
+        path = self.keys / "list-signer.jwk"
+        if not path.exists() and (self.trust / SIGNER_FILE).exists():
+            message = (
+                f"{path.name} is missing, and checkers have its public half pinned: restore it"
+            )
+            raise TrustRefused(message)
+        return ensure_signing_key(path, KeyKind.SM2)
+
+    def _is_listed(self, code: str) -> bool:
+        if not (self.trust / LIST_FILE).exists():
+            return False
+        signer = read_verifying_key(self.trust / SIGNER_FILE)
+        text = read_public_file(self.trust / LIST_FILE, limit=MAX_LIST_BYTES).decode(
+            "ascii", "replace"
+        )
+        return code in open_trust_list(text.strip(), signer=signer).issuers
 
     def _next_version(self, signer: SigningKey) -> int:
         path = self.trust / LIST_FILE
         if not path.exists():
             return 1
         text = read_public_file(path, limit=MAX_LIST_BYTES).decode("ascii", "replace").strip()
-        return open_trust_list(text, signer=signer.public).version + 1
+        try:
+            return open_trust_list(text, signer=signer.public).version + 1
+        except TrustRefused as error:
+            message = (
+                f"the present {LIST_FILE} is not this folder's, so none can follow it: {error}"
+            )
+            raise TrustRefused(message) from error
 
 
 def read_configuration(path: Path) -> Configuration:
     """Read an issuers.toml; TrustRefused names what is wrong with it."""
     try:
-        text = read_public_file(path, limit=MAX_CONFIG_BYTES).decode()
-        configuration = Configuration.model_validate(tomllib.loads(text))
-        for issuer in configuration.issuers:
-            check_credit_code(issuer.code)
-    except IdentifierRefused as error:
-        message = f"{path.name}: an issuer's code: {error}"
-        raise TrustRefused(message) from error
+        text = read_public_file(path, limit=MAX_CONFIG_BYTES).decode("utf-8-sig")
+        return Configuration.model_validate(tomllib.loads(text))
     except ValidationError as error:
         problem = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in problem["loc"])
         message = f"{path.name}: {where}: {problem['msg']}"
         raise TrustRefused(message) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         message = f"{path.name} is not TOML: {error}"
         raise TrustRefused(message) from error
-    return configuration

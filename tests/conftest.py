@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
+from tests.databases import Cluster, can_make_clusters, named_server
 from tests.support import missing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from tests.databases import Server
 
 VECTORS_VARIABLE = "MSB_VECTORS"
 
@@ -42,3 +46,42 @@ def program() -> Callable[[str], str]:
         return shutil.which(name) or missing(name, f"the program {name} is not installed")
 
     return find
+
+
+@pytest.fixture(scope="session")
+def make_cluster() -> Iterator[Callable[[], Cluster]]:
+    """Make PostgreSQL clusters of the test's own; all are removed in the end."""
+    if not can_make_clusters():
+        missing("postgres", "PostgreSQL 15 or later is not installed")
+    made: list[Cluster] = []
+
+    def make() -> Cluster:
+        # Not under pytest's folders: the server's user may not enter them, nor is a socket's path
+        # ever that long.
+        made.append(Cluster.start(Path(tempfile.mkdtemp(prefix="msb-pg-"))))
+        return made[-1]
+
+    yield make
+    for cluster in made:
+        cluster.remove()
+
+
+@pytest.fixture(scope="session")
+def postgres(request: pytest.FixtureRequest) -> Server:
+    """A PostgreSQL server for the whole session."""
+    named = named_server()
+    if named is not None:
+        return named
+    make: Callable[[], Cluster] = request.getfixturevalue("make_cluster")
+    return make()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a new, empty store: the test runs on each kind of database."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'store.sqlite'}"
+    else:
+        server: Server = request.getfixturevalue("postgres")
+        with server.database() as url:
+            yield url

@@ -19,6 +19,7 @@ MAX_DEPTH = 32
 _UNSIGNED, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
 _INLINE = 24
 _EIGHT_BYTES = 27
+_SHORT_HEADS = [[bytes((major << 5 | n,)) for n in range(_INLINE)] for major in range(8)]
 _SIMPLES: dict[int, bool | None] = {20: False, 21: True, 22: None}
 
 
@@ -47,17 +48,18 @@ def decode(data: bytes) -> Value:
 
 def encode(value: Value) -> bytes:
     """Write the deterministic encoding; TypeError for what we never write."""
-    if value is None or isinstance(value, bool):
-        return bytes((_SIMPLE << 5 | {False: 20, True: 21, None: 22}[value],))
-    if isinstance(value, int):
-        return _head(_UNSIGNED, value) if value >= 0 else _head(_NEGATIVE, -1 - value)
+    # The most frequent first: every entry of the audit log comes through here.
     if isinstance(value, bytes):
         return _head(_BYTES, len(value)) + value
     if isinstance(value, str):
         text = value.encode()
         return _head(_TEXT, len(text)) + text
+    if value is None or isinstance(value, bool):
+        return bytes((_SIMPLE << 5 | {False: 20, True: 21, None: 22}[value],))
+    if isinstance(value, int):
+        return _head(_UNSIGNED, value) if value >= 0 else _head(_NEGATIVE, -1 - value)
     if isinstance(value, list):
-        return _head(_ARRAY, len(value)) + b"".join(encode(item) for item in value)
+        return _head(_ARRAY, len(value)) + b"".join([encode(item) for item in value])
     if isinstance(value, dict):
         pairs = sorted((encode(name), encode(item)) for name, item in value.items())
         return _head(_MAP, len(pairs)) + b"".join(name + item for name, item in pairs)
@@ -68,8 +70,8 @@ def encode(value: Value) -> bytes:
 
 
 def _head(major: int, argument: int) -> bytes:
-    if argument < _INLINE:
-        return bytes((major << 5 | argument,))
+    if 0 <= argument < _INLINE:
+        return _SHORT_HEADS[major][argument]
     for code, size in ((24, 1), (25, 2), (26, 4), (27, 8)):
         if argument < 1 << (8 * size):
             return bytes((major << 5 | code,)) + argument.to_bytes(size, "big")

@@ -15,6 +15,7 @@ from msb_identity.errors import StoreError
 from msb_identity.foundation import strict_json
 from msb_identity.foundation.files import (
     MAX_KEY_FILE_BYTES,
+    open_regular,
     read_private,
     write_private_once,
     write_whole,
@@ -56,7 +57,7 @@ def read_verifying_key(path: Path) -> VerifyingKey:
 def read_public_file(path: Path, *, limit: int = MAX_KEY_FILE_BYTES) -> bytes:
     """Read a public file of at most `limit` bytes; StoreError where that cannot be done."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             content = file.read(limit + 1)
     except OSError as error:
         message = f"cannot read {path.name}: {error.strerror}"

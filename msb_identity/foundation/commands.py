@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from msb_identity.errors import MsbError
 from msb_identity.foundation.report import exit_code
+from msb_identity.foundation.text import showable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from msb_identity.foundation.report import Report
 
 CALLED_WRONGLY = 2
+STORE_VARIABLE = "MSB_STORE"
+"""Names the store's URL to commands, since what stands in their arguments everybody can read."""
 _LONGEST_SHOWN_NAME = 255  # NAME_MAX: nothing longer is a file's name
 _SECRET_LOOK = re.compile(r"\beyJ|\bMSB[0-9]:")
 
@@ -68,7 +71,8 @@ def run(command: Callable[[], int]) -> int:
     except MsbError as error:
         complain("无法完成", str(error))
     except OSError as error:
-        complain("读写失败", error.strerror or type(error).__name__)
+        where = f"{shown_name(str(error.filename))}: " if error.filename else ""
+        complain(f"读写失败 {where}", f"{where}{error.strerror or type(error).__name__}")
     except KeyboardInterrupt:
         complain("已中断", "interrupted")
     return CALLED_WRONGLY
@@ -156,4 +160,4 @@ def _write(stream: TextIO | None, text: str) -> None:
 
 
 def _one_line(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text)
+    return showable(text, instead=" ")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import secrets
+import stat
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from msb_identity.errors import StoreError
 
@@ -17,12 +19,21 @@ if TYPE_CHECKING:
 PRIVATE_MODE = 0o600
 PRIVATE_FOLDER_MODE = 0o700
 PUBLIC_MODE = 0o644
+PUBLIC_FOLDER_MODE = 0o755  # whatever the umask: nobody else writes into a folder of ours
 MAX_KEY_FILE_BYTES = 65_536
+
+
+def make_folder(folder: Path, mode: int) -> None:
+    """Make a folder and those above it that are missing, each with that mode (less the umask)."""
+    if not folder.is_dir():
+        make_folder(folder.parent, mode)
+        with suppress(FileExistsError):
+            folder.mkdir(mode)
 
 
 def write_whole(path: Path, content: bytes, *, mode: int = PUBLIC_MODE) -> None:
     """Put `content` at `path` so that a reader sees the old file or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent, PUBLIC_FOLDER_MODE)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -37,8 +48,8 @@ def write_whole(path: Path, content: bytes, *, mode: int = PUBLIC_MODE) -> None:
 
 @contextmanager
 def folder_lock(folder: Path) -> Iterator[None]:
-    """Make the folder, and let one at a time of this machine's processes do what the lock is for."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Make the folder, and keep this machine's other holders of its lock waiting meanwhile."""
+    make_folder(folder, PUBLIC_FOLDER_MODE)
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -49,7 +60,7 @@ def folder_lock(folder: Path) -> Iterator[None]:
 
 def write_private_once(path: Path, content: bytes) -> None:
     """Make a private file (mode 0600) that must not exist yet; FileExistsError where it does."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER_MODE)
+    make_folder(path.parent, PRIVATE_FOLDER_MODE)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     write_whole(temporary, content, mode=PRIVATE_MODE)
     try:
@@ -59,10 +70,23 @@ def write_private_once(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading; OSError for anything else, at once.
+
+    A pipe in a folder that others may write would else make a reader wait for ever.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    file = os.fdopen(handle, "rb")
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "not a regular file")
+    return file
+
+
 def read_private(path: Path) -> bytes:
     """Read a private file, refusing one that others on this machine could read or replace."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             mode = os.fstat(file.fileno()).st_mode
             content = file.read(MAX_KEY_FILE_BYTES + 1)
     except OSError as error:

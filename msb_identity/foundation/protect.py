@@ -21,11 +21,12 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import Column, Integer, LargeBinary, MetaData, Table, insert, select
+from sqlalchemy import Column, Integer, LargeBinary, String, Table, func, insert, select, text
 
 from msb_identity.envelopes import cbor
 from msb_identity.errors import ProtectionError
 from msb_identity.foundation.files import secret_file
+from msb_identity.foundation.schema import IDENTITY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,13 +38,23 @@ _VERSION = 1
 _NONCE_BYTES = 12
 _HEAD_BYTES = 1 + 4
 _FIRST_KEY = 1
+_LAST_KEY = 2**31 - 1  # an SQL integer
 
-metadata = MetaData()
+metadata = IDENTITY.tables()
 data_keys = Table(
     "data_keys",
     metadata,
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("wrapped", LargeBinary, nullable=False),
+    Column("algorithm", String(16), nullable=False, server_default=text("'AES-256-GCM'")),
+    Column("wrapped_with", String(16), nullable=False, server_default=text("'AES-256-GCM'")),
+    Column("wrapping_key", Integer, nullable=False, server_default=text("1")),
+)
+index_versions = Table(
+    "index_versions",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("algorithm", String(16), nullable=False),
 )
 
 
@@ -77,7 +88,17 @@ class Protector:
 
     @classmethod
     def from_folder(cls, store: Store, folder: Path) -> Protector:
-        """Use the key files of a data folder (mode 0600), making them at first."""
+        """Use the key files of a data folder (mode 0600), making them for a new store only.
+
+        A store that was made with keys is never given others: with another index key everything
+        that is looked up would be missing, and rows would be issued again.
+        """
+        with store.read() as connection:
+            in_use = connection.execute(select(data_keys.c.number).limit(1)).first() is not None
+        for name in ("encryption.key", "index.key"):
+            if in_use and not (folder / name).exists():
+                message = f"{name} is missing, and this store was made with it: restore it"
+                raise ProtectionError(message)
         return cls(
             store,
             encryption_key=secret_file(folder / "encryption.key"),
@@ -126,20 +147,30 @@ class Protector:
         return self._domains[domain]
 
     def _newest_key(self) -> int:
-        with self._store.write() as connection:
-            numbers = connection.scalars(select(data_keys.c.number)).all()
-            if not numbers:
-                wrapped = self._wrap(_FIRST_KEY, secrets.token_bytes(KEY_BYTES))
-                connection.execute(insert(data_keys).values(number=_FIRST_KEY, wrapped=wrapped))
-        newest = max(numbers, default=_FIRST_KEY)
+        newest = self._newest_number() or self._make_first_key()
         self._cipher(newest)
         return newest
 
+    def _newest_number(self) -> int | None:
+        with self._store.read() as connection:
+            newest: int | None = connection.scalar(select(func.max(data_keys.c.number)))
+        return newest
+
+    def _make_first_key(self) -> int:
+        wrapped = self._wrap(_FIRST_KEY, secrets.token_bytes(KEY_BYTES))
+        with self._store.write() as connection:
+            if connection.scalar(select(data_keys.c.number).limit(1)) is None:
+                connection.execute(insert(data_keys).values(number=_FIRST_KEY, wrapped=wrapped))
+        # Another process may have been first, and gone on from there.
+        return self._newest_number() or _FIRST_KEY
+
     def _cipher(self, number: int) -> AESGCM:
         if number not in self._ciphers:
-            with self._store.read() as connection:
-                query = select(data_keys.c.wrapped).where(data_keys.c.number == number)
-                wrapped = connection.scalar(query)
+            wrapped = None
+            if number <= _LAST_KEY:
+                with self._store.read() as connection:
+                    query = select(data_keys.c.wrapped).where(data_keys.c.number == number)
+                    wrapped = connection.scalar(query)
             if wrapped is None:
                 message = f"the store has no data key {number}"
                 raise ProtectionError(message)

@@ -18,6 +18,8 @@ from enum import StrEnum
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from msb_identity.foundation.text import showable
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -139,7 +141,8 @@ class Report:
                 f"  {MARKS[step.outcome]} {step.id:<15} {step.code:<18}"
                 f" {step.zh} / {step.en}{detail}"
             )
-        return "\n".join(lines)
+        # No terminal obeys what came from outside: one line stays one line, without controls.
+        return "\n".join(showable(line) for line in lines)
 
     def as_html(self) -> str:
         """Render as an HTML fragment; everything that came from outside is escaped."""

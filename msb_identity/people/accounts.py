@@ -21,17 +21,19 @@ from sqlalchemy import (
     Column,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     insert,
     select,
+    text,
 )
 from sqlalchemy.exc import IntegrityError
 
 from msb_identity.errors import AccountRefused
 from msb_identity.foundation.clock import aware, from_seconds, seconds
 from msb_identity.foundation.protect import Place, mask_name, mask_number, mask_phone
+from msb_identity.foundation.schema import IDENTITY
+from msb_identity.foundation.text import is_showable
 from msb_identity.people.identifiers import check_identity_number, check_mobile
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, RowMapping
 
+    from msb_identity.foundation.audit import Audit
     from msb_identity.foundation.protect import Protector
     from msb_identity.foundation.store import Store
 
@@ -50,7 +53,7 @@ MAX_NAME_CHARS = 100
 MAX_METHOD_CHARS = 40
 _ID_BYTES = 16
 
-metadata = MetaData()
+metadata = IDENTITY.tables()
 people = Table(
     "people",
     metadata,
@@ -63,6 +66,7 @@ people = Table(
     Column("level", Integer, nullable=False),
     Column("level_method", String(MAX_METHOD_CHARS), nullable=False),
     Column("level_time", BigInteger, nullable=False),
+    Column("index_version", Integer, nullable=False, server_default=text("1")),
 )
 _SEALED = ("name", "identity_number", "mobile")
 
@@ -90,10 +94,11 @@ class Person:
 class Accounts:
     """The accounts of one store."""
 
-    def __init__(self, store: Store, protector: Protector) -> None:
-        """Use the store that was opened with this module's `metadata`."""
+    def __init__(self, store: Store, protector: Protector, *, audit: Audit | None = None) -> None:
+        """Use the store that was opened with this module's `metadata`; audit: where to record."""
         self._store = store
         self._protector = protector
+        self._audit = audit
 
     def register(
         self,
@@ -165,8 +170,15 @@ class Accounts:
             **proofing,
         }
         try:
-            with self._store.write() as connection:
+            with self._store.write(locks=()) as connection:
                 connection.execute(insert(people).values(row))
+                if self._audit is not None:
+                    self._audit.record(
+                        "person.registered",
+                        subject=person_id,
+                        details={"level": row["level"], "method": row["level_method"]},
+                        connection=connection,
+                    )
         except IntegrityError:
             # One message for both numbers, so that it does not tell which of them is known.
             message = "an account with this identity number or this mobile number exists already"
@@ -194,7 +206,7 @@ class Accounts:
 def _check_name(name: str) -> str:
     """Give the name without spaces around it; any script and the middle dot (·) pass."""
     stripped = name.strip()
-    if not 0 < len(stripped) <= MAX_NAME_CHARS or not stripped.isprintable():
+    if not 0 < len(stripped) <= MAX_NAME_CHARS or not is_showable(stripped):
         message = f"a name is 1 … {MAX_NAME_CHARS} printable characters"
         raise AccountRefused(message)
     return stripped

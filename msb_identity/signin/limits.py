@@ -12,8 +12,8 @@ A lockout must not be a weapon (keycloak/keycloak#26172). So the choice is:
 Refused attempts are not counted, so that asking again does not make the wait longer.
 An IPv6 address counts as its /64, the least that one line is given.
 
-All is done on the caller's connection in a write transaction, so that checking, counting and what
-was limited are one atomic step between processes.
+All is done on the caller's connection in a write transaction under `Limits.locks`, so that
+checking, counting and what was limited are one atomic step between processes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from sqlalchemy import (
     Column,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     delete,
     func,
@@ -39,6 +38,8 @@ from sqlalchemy import (
 )
 
 from msb_identity.envelopes import cbor
+from msb_identity.foundation.schema import IDENTITY
+from msb_identity.foundation.store import remove_some
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -46,11 +47,10 @@ if TYPE_CHECKING:
     from msb_identity.foundation.protect import Protector
 
 DOMAIN = "limits"
-REMOVED_AT_ONCE = 50
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _IPV6_LINE_BITS = 64
 
-metadata = MetaData()
+metadata = IDENTITY.tables()
 limits = Table(
     "limits",
     metadata,
@@ -114,6 +114,13 @@ class Limits:
         """Use the protector's key of the domain "limits"."""
         self._protector = protector
 
+    def locks(self, attempt: Attempt) -> tuple[str, ...]:
+        """Name the locks of the transaction in which an attempt is checked and counted."""
+        counted = (attempt.subject, line_of(attempt.address))
+        return tuple(
+            f"limits {self._protector.index(DOMAIN, cbor.encode(value)).hex()}" for value in counted
+        )
+
     def wait(
         self, connection: Connection, policy: Policy, attempt: Attempt, now: datetime
     ) -> timedelta:
@@ -128,9 +135,9 @@ class Limits:
     ) -> None:
         """Count one attempt by every rule of the policy."""
         moment = microseconds(now)
-        remove_expired(connection, limits, moment)
         for rule in policy.rules:
             self._count(connection, rule, self._key(policy, rule, attempt), moment)
+        remove_expired(connection, limits, moment)
 
     def forget_pair(self, connection: Connection, policy: Policy, attempt: Attempt) -> None:
         """Forgive the pair after a success; the others are shared and keep counting."""
@@ -183,10 +190,8 @@ def microseconds(moment: datetime) -> int:
 
 
 def remove_expired(connection: Connection, table: Table, moment: int) -> None:
-    """Remove some rows whose `expires_at_us` has passed: more at a time than are ever added."""
-    (key,) = table.primary_key.columns
-    expired = select(key).where(table.c.expires_at_us <= moment).limit(REMOVED_AT_ONCE)
-    connection.execute(delete(table).where(key.in_(expired)))
+    """Remove some rows whose `expires_at_us` has passed."""
+    remove_some(connection, table, table.c.expires_at_us <= moment)
 
 
 def _length(duration: timedelta) -> int:

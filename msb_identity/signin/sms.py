@@ -21,7 +21,6 @@ from sqlalchemy import (
     Column,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     delete,
     insert,
@@ -33,6 +32,7 @@ from msb_identity.envelopes import cbor
 from msb_identity.errors import SignInRefused
 from msb_identity.foundation.clock import aware
 from msb_identity.foundation.protect import mask_phone
+from msb_identity.foundation.schema import IDENTITY
 from msb_identity.signin.limits import (
     Attempt,
     By,
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from msb_identity.foundation.audit import Audit
     from msb_identity.foundation.protect import Protector
     from msb_identity.foundation.store import Store
     from msb_identity.people.accounts import Accounts
@@ -98,7 +99,7 @@ _TOO_MANY_TRIES = (
     "too many wrong codes; try again later",
 )
 
-metadata = MetaData()
+metadata = IDENTITY.tables()
 sms_codes = Table(
     "sms_codes",
     metadata,
@@ -134,13 +135,23 @@ class SmsSignIn:
     """Asks for codes and turns a right one into a session."""
 
     def __init__(
-        self, store: Store, protector: Protector, accounts: Accounts, sender: Sender
+        self,
+        store: Store,
+        protector: Protector,
+        accounts: Accounts,
+        sender: Sender,
+        *,
+        audit: Audit | None = None,
     ) -> None:
-        """Use a store opened with the `metadata` of accounts, limits, sessions and this module."""
+        """Use a store opened with the `metadata` of accounts, limits, sessions and this module.
+
+        audit: where sign-ins and failed tries are recorded.
+        """
         self._store = store
         self._protector = protector
         self._accounts = accounts
         self._sender = sender
+        self._audit = audit
         self._limits = Limits(protector)
         self._sessions = Sessions(store)
 
@@ -154,7 +165,7 @@ class SmsSignIn:
         moment = aware(now)
         attempt = Attempt(self._accounts.mobile_index(mobile), address)
         code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
-        with self._store.write() as connection:
+        with self._store.write(locks=self._limits.locks(attempt)) as connection:
             wait = self._limits.wait(connection, REQUESTS, attempt, moment)
             if not wait:
                 self._limits.count(connection, REQUESTS, attempt, moment)
@@ -182,7 +193,7 @@ class SmsSignIn:
         moment = aware(now)
         attempt = Attempt(self._accounts.mobile_index(mobile), address)
         # Nothing is raised inside: the transaction must commit what it counted.
-        with self._store.write() as connection:
+        with self._store.write(locks=self._limits.locks(attempt)) as connection:
             wait = self._limits.wait(connection, TRIES, attempt, moment)
             right = not wait and self._consume(connection, attempt.subject, code, moment)
             if right:
@@ -191,11 +202,16 @@ class SmsSignIn:
                 self._limits.forget_pair(connection, REQUESTS, attempt)
             elif not wait:
                 self._limits.count(connection, TRIES, attempt, moment)
-        if wait:
-            raise SignInRefused(*_TOO_MANY_TRIES, retry_after=wait)
         person = self._accounts.by_mobile(mobile) if right else None
+        # The number names who tried: whether it has an account is not for a failed try to tell.
+        name = mobile if person is None else person.id
+        if wait:
+            self._record(name, address, _TOO_MANY_TRIES[0], moment)
+            raise SignInRefused(*_TOO_MANY_TRIES, retry_after=wait)
         if person is None:
+            self._record(name, address, _REFUSED[0], moment)
             raise SignInRefused(*_REFUSED)
+        self._record(name, address, "ok", moment)
         return self._sessions.start(
             person.id,
             level=person.level,
@@ -205,9 +221,19 @@ class SmsSignIn:
             now=moment,
         )
 
+    def _record(self, subject: str, address: str, outcome: str, now: datetime) -> None:
+        if self._audit is not None:
+            self._audit.record(
+                "sign-in",
+                subject=subject,
+                outcome=outcome,
+                details={"method": "sms"},
+                personal={"address": address},
+                now=now,
+            )
+
     def _keep(self, connection: Connection, index: bytes, code: str, now: datetime) -> None:
         """Keep a new code in place of an older one."""
-        remove_expired(connection, sms_codes, microseconds(now))
         connection.execute(delete(sms_codes).where(sms_codes.c.mobile_index == index))
         connection.execute(
             insert(sms_codes).values(
@@ -217,6 +243,7 @@ class SmsSignIn:
                 expires_at_us=microseconds(now + CODE_LIFE),
             )
         )
+        remove_expired(connection, sms_codes, microseconds(now))
 
     def _consume(self, connection: Connection, index: bytes, code: str, now: datetime) -> bool:
         """Spend one try; say whether the code was right, and if so remove it."""

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, insert, select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import BigInteger, Column, Integer, String, Table, insert, select, update
 
-from msb_identity.errors import StoreError
 from msb_identity.foundation.clock import aware, from_seconds, seconds
+from msb_identity.foundation.schema import IDENTITY
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,7 +25,7 @@ SESSION_LIFE = timedelta(hours=12)
 MAX_DEVICE_CHARS = 200
 _SID_BYTES = 16
 
-metadata = MetaData()
+metadata = IDENTITY.tables()
 sessions = Table(
     "sessions",
     metadata,
@@ -97,7 +96,7 @@ class Sessions:
             expires_at=began + SESSION_LIFE,
             device=_printable(device),
         )
-        with self._store.write() as connection:
+        with self._store.write(locks=()) as connection:
             connection.execute(
                 insert(sessions).values(
                     sid=session.sid,
@@ -115,19 +114,15 @@ class Sessions:
     def end(self, sid: str, now: datetime | None = None) -> bool:
         """End a session at once; whether there was one that had not been ended."""
         open_one = (sessions.c.sid == sid) & sessions.c.ended_at.is_(None)
-        with self._store.write() as connection:
+        with self._store.write(locks=()) as connection:
             ended = update(sessions).where(open_one).values(ended_at=seconds(aware(now)))
             return connection.execute(ended).rowcount == 1
 
     def get(self, sid: str) -> Session | None:
         """Find a session, ended or not; StoreError where the store cannot be asked."""
-        try:
-            with self._store.read() as connection:
-                query = select(sessions).where(sessions.c.sid == sid)
-                row = connection.execute(query).one_or_none()
-        except SQLAlchemyError as error:
-            message = "the sessions cannot be read"
-            raise StoreError(message) from error
+        with self._store.read() as connection:
+            query = select(sessions).where(sessions.c.sid == sid)
+            row = connection.execute(query).one_or_none()
         if row is None:
             return None
         return Session(

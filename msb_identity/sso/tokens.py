@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from msb_identity.envelopes.jose import Jws
+    from msb_identity.foundation.audit import Audit
     from msb_identity.foundation.report import Report
     from msb_identity.pki.keys import SigningKey, VerifyingKey
     from msb_identity.sso.sessions import Session, Sessions
@@ -87,10 +88,14 @@ class VerifiedToken:
 class TokenIssuer:
     """Makes access tokens in the name of one issuer, with one key."""
 
-    def __init__(self, issuer: str, key: SigningKey) -> None:
-        """Take the issuer's name, as verifiers expect it in `iss`, and its key."""
+    def __init__(self, issuer: str, key: SigningKey, *, audit: Audit | None = None) -> None:
+        """Take the issuer's name, as verifiers expect it in `iss`, and its key.
+
+        audit: where each token is recorded before it is given out.
+        """
         self.issuer = _name("issuer", issuer)
         self._key = key
+        self._audit = audit
 
     @property
     def key_set(self) -> KeySet:
@@ -137,7 +142,15 @@ class TokenIssuer:
         }
         if scope:  # RFC 6749 section 3.3: an empty scope is not a scope
             claims["scope"] = scope
-        return sign_jws(strict_json.dump(claims), self._key, type_=TOKEN_TYPE)
+        token = sign_jws(strict_json.dump(claims), self._key, type_=TOKEN_TYPE)
+        if self._audit is not None:
+            self._audit.record(
+                "token.issued",
+                subject=session.subject,
+                details={"jti": claims["jti"], "client": client_id, "audience": audience},
+                now=moment,
+            )
+        return token
 
 
 class TokenVerifier:
@@ -227,6 +240,10 @@ class _Claims(BaseModel):
     amr: Annotated[list[_Text], Field(min_length=1, max_length=MAX_METHODS)]
     auth_time: _Time
     scope: _Text | None = None
+    # These change whom a token speaks for, or who may use it: until they are understood here, a
+    # token that has one is not taken for a plain one (RFC 8693 section 4.1, RFC 7800).
+    act: None = None
+    cnf: None = None
 
     @property
     def audiences(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from msb_identity.foundation.clock import aware
 from msb_wallet.codes.payload import CodeKind, write_code
-from msb_wallet.codes.present import check_audience, new_secret, secret_hash
+from msb_wallet.codes.present import check_audience, new_secret
 from msb_wallet.errors import LicenceNotFound, PresentRefused
 from msb_wallet.licences.identifier import LicenceIdentifier
 from msb_wallet.licences.status import read_status
@@ -22,6 +22,7 @@ from msb_wallet.scan.online import record_shown
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from msb_identity.foundation.audit import Audit
     from msb_identity.foundation.store import Store
     from msb_identity.people.accounts import Accounts
     from msb_identity.pki.keys import VerifyingKey
@@ -44,19 +45,32 @@ class Card:
 class CardPack:
     """The licences of the people of one store."""
 
-    def __init__(self, store: Store, accounts: Accounts) -> None:
-        """Use a store opened with the tables of accounts and of licences."""
-        self._store, self._accounts = store, accounts
+    def __init__(self, store: Store, accounts: Accounts, *, audit: Audit | None = None) -> None:
+        """Use a store opened with the tables of accounts and of licences.
 
-    def cards(self, holder: VerifiedToken, *, after: str = "") -> list[Card]:
+        audit: where it is recorded what was shown, before the code is given out.
+        """
+        self._store, self._accounts, self._audit = store, accounts, audit
+
+    def cards(
+        self, holder: VerifiedToken, *, after: str = "", now: datetime | None = None
+    ) -> list[Card]:
         """Give a page of the holder's cards; the next begins after the last one's identifier."""
         with self._store.read() as connection:
-            found = list_by_holder(connection, self._index(holder), after=after, limit=PAGE)
+            found = list_by_holder(connection, self._index(holder, now), after=after, limit=PAGE)
         return [self._card(licence) for licence in found]
 
-    def show_printed(self, holder: VerifiedToken, identifier: LicenceIdentifier) -> str:
+    def show_printed(
+        self,
+        holder: VerifiedToken,
+        identifier: LicenceIdentifier,
+        *,
+        now: datetime | None = None,
+    ) -> str:
         """Give the text of the static code that stands on a printed licence."""
-        return printed_code(self._own(holder, identifier))
+        licence = self._own(holder, identifier, now)
+        self._record(holder, identifier, "printed", now=now)
+        return printed_code(licence)
 
     def show_online(
         self,
@@ -67,7 +81,8 @@ class CardPack:
         now: datetime | None = None,
     ) -> str:
         """Give the text of a one-use code for the next 60 seconds."""
-        licence = self._own(holder, identifier)
+        licence = self._own(holder, identifier, now)
+        self._record(holder, identifier, "online", audience=audience, now=now)
         return online_code(self._store, licence, audience=audience, now=now)
 
     def bind_device(
@@ -80,15 +95,37 @@ class CardPack:
         now: datetime | None = None,
     ) -> bytes:
         """Give the credential with which the holder's device shows the licence offline."""
-        self._own(holder, identifier)
+        self._own(holder, identifier, now)
+        self._record(holder, identifier, "device", now=now)
         return issuer.bind_device(identifier, device_key, now=now)
+
+    def _record(
+        self,
+        holder: VerifiedToken,
+        identifier: LicenceIdentifier,
+        how: str,
+        *,
+        audience: str | None = None,
+        now: datetime | None = None,
+    ) -> None:
+        if self._audit is not None:
+            self._audit.record(
+                "licence.shown",
+                actor=holder.subject,
+                subject=holder.subject,
+                object_=identifier.short,
+                details={"how": how} if audience is None else {"how": how, "audience": audience},
+                now=now,
+            )
 
     def _card(self, licence: StoredLicence) -> Card:
         status = read_status(self._store, licence.identifier).status
         return Card(LicenceIdentifier.parse(licence.identifier), licence.type_code, status)
 
-    def _own(self, holder: VerifiedToken, identifier: LicenceIdentifier) -> StoredLicence:
-        index = self._index(holder)
+    def _own(
+        self, holder: VerifiedToken, identifier: LicenceIdentifier, now: datetime | None
+    ) -> StoredLicence:
+        index = self._index(holder, now)
         with self._store.read() as connection:
             licence = find_licence(connection, identifier.short)
         if licence is None or licence.holder_index != index:
@@ -96,7 +133,10 @@ class CardPack:
             raise LicenceNotFound(message)
         return licence
 
-    def _index(self, holder: VerifiedToken) -> bytes:
+    def _index(self, holder: VerifiedToken, now: datetime | None) -> bytes:
+        if aware(now) >= holder.expires_at:
+            message = "the access token has expired: sign in again"
+            raise PresentRefused(message)
         person = self._accounts.get(holder.subject)
         if person is None or person.level < LEAST_LEVEL:
             message = f"cards need an account of real-name level {LEAST_LEVEL} or more"
@@ -122,7 +162,7 @@ def online_code(
     secret = new_secret()
     record_shown(
         store,
-        secret_hash(secret),
+        secret,
         identifier=licence.identifier,
         audience=audience,
         now=aware(now),

@@ -9,6 +9,7 @@ apart from any other use of that key. Format: docs/formats.md, "shown offline".
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,6 +19,7 @@ from msb_identity.envelopes import cbor
 from msb_identity.envelopes.cose import ALGORITHM, Sign1, parse_sign1, sign1
 from msb_identity.errors import EncodingRefused
 from msb_identity.foundation.clock import aware, from_seconds, seconds
+from msb_identity.foundation.text import is_showable
 from msb_wallet.codes.payload import SECRET_BYTES, CodeKind, write_code
 
 if TYPE_CHECKING:
@@ -81,9 +83,18 @@ def secret_hash(secret: bytes) -> bytes:
     return hashlib.sha256(b"MSB-code-1" + secret).digest()
 
 
+def secret_binding(secret: bytes, identifier: str, audience: str | None, shown_at: int) -> bytes:
+    """Bind what a code shows to its secret, which the store does not keep.
+
+    Whoever can write the store can then not turn a shown code into a code of another licence.
+    """
+    content = cbor.encode(["MSB-code-binding-1", identifier, audience, shown_at])
+    return hmac.new(secret, content, hashlib.sha256).digest()
+
+
 def check_audience(audience: str) -> str:
     """Give the name of a window as it may stand in a code; ValueError where it may not."""
-    if not 1 <= len(audience) <= MAX_AUDIENCE or not audience.isprintable():
+    if not 1 <= len(audience) <= MAX_AUDIENCE or not is_showable(audience):
         message = f"an audience has 1 to {MAX_AUDIENCE} printable characters"
         raise ValueError(message)
     return audience

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import qrcode
 from qrcode.constants import ERROR_CORRECT_M
+from qrcode.exceptions import DataOverflowError
 from qrcode.image.pil import PilImage
 from qrcode.image.svg import SvgPathImage
 
-from msb_wallet.errors import PictureRefused
+from msb_wallet.errors import PictureRefused, PresentRefused
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -27,7 +28,10 @@ _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 
 
 def draw_png(text: str, *, module_pixels: int = 6) -> bytes:
-    """Draw a QR code (level M) as a black and white PNG with its quiet zone."""
+    """Draw a QR code (level M) as a black and white PNG with its quiet zone.
+
+    PresentRefused where the text is too long for any QR code of that level; so do the others.
+    """
     out = io.BytesIO()
     _code(text, module_pixels).make_image(image_factory=PilImage).save(out, "PNG")
     return out.getvalue()
@@ -77,11 +81,14 @@ def _open(picture: bytes) -> Image:
             if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
                 # A code on a transparent ground is meant to be seen on paper.
                 coloured = image.convert("RGBA")
-                paper = Pillow.new("RGBA", coloured.size, "white")
-                return Pillow.alpha_composite(paper, coloured).convert("L")
+                paper = Pillow.new("L", coloured.size, "white")
+                paper.paste(coloured.convert("L"), mask=coloured.getchannel("A"))
+                return paper
             return image.convert("L")
     except PictureRefused:
         raise
+    except Pillow.DecompressionBombError as error:
+        raise PictureRefused("picture-too-large", f"more than {MAX_PIXELS} pixels") from error
     except Exception as error:
         # Pillow's decoders raise whatever they like on damaged files; it all means the same.
         raise PictureRefused("picture-unreadable", type(error).__name__) from error
@@ -92,5 +99,9 @@ def _code(text: str, module_pixels: int) -> qrcode.QRCode[Any]:
         error_correction=ERROR_CORRECT_M, box_size=module_pixels, border=_QUIET_ZONE
     )
     code.add_data(text, optimize=0)
-    code.make(fit=True)
+    try:
+        code.make(fit=True)
+    except (DataOverflowError, ValueError) as error:  # both, depending on where it notices
+        message = "a code too long for a QR code of level M"
+        raise PresentRefused(message) from error
     return code

@@ -11,18 +11,20 @@ import io
 import logging
 import re
 import shutil
-import sys
+import sqlite3
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import TYPE_CHECKING
 
 from msb_identity.envelopes.keyfiles import ensure_signing_key
-from msb_identity.foundation.commands import CommandError
+from msb_identity.foundation.audit import AuditReader, check_audit, make_checkpoint
+from msb_identity.foundation.commands import CommandError, write_out
 from msb_identity.foundation.files import write_whole
 from msb_identity.foundation.protect import mask_name, mask_number
 from msb_identity.foundation.report import MARKS, VERDICT_SENTENCES
+from msb_identity.foundation.store import Store
 from msb_identity.people.accounts import Accounts
 from msb_identity.pki.keys import KeyKind
 from msb_identity.signin.sms import ConsoleSender, SmsSignIn
@@ -31,9 +33,10 @@ from msb_identity.sso.tokens import TokenIssuer, TokenVerifier, VerifiedToken
 from msb_wallet.cards.pack import CardPack
 from msb_wallet.codes.present import show_offline
 from msb_wallet.codes.qr import draw_png, draw_svg
+from msb_wallet.demo.certificates import certify
 from msb_wallet.demo.page import Page
 from msb_wallet.demo.sizes import code_sizes
-from msb_wallet.folder import CONFIGURATION_FILE, DataFolder
+from msb_wallet.folder import CONFIGURATION_FILE, STORE_FILE, DataFolder
 from msb_wallet.licences.rows import read_rows
 from msb_wallet.licences.status import Reason
 from msb_wallet.licences.store import Status
@@ -76,12 +79,12 @@ class _Story:
 
     def say(self, zh: str, en: str) -> None:
         """Tell one sentence, on the terminal and on the page."""
-        sys.stdout.write(f"  {zh}\n  {en}\n")
+        write_out(f"  {zh}\n  {en}")
         self.page.say(zh, en)
 
     def chapter(self, zh: str, en: str) -> None:
         """Begin a chapter."""
-        sys.stdout.write(f"\n■ {zh} / {en}\n")
+        write_out(f"\n■ {zh} / {en}")
         self.page.chapter(zh, en)
         _log.info("chapter: %s", en)
 
@@ -94,15 +97,19 @@ class _Story:
         return path
 
     def scan(self, verifier: Verifier, picture: Path, expected: Verdict | str) -> Report:
-        """Scan a picture, tell the verdict, and note it if it is not what must be."""
+        """Scan a picture and tell the verdict."""
         report = verifier.scan(picture)
-        step = report.decisive_step
-        sys.stdout.write(_summary(report))
-        self.page.report(report)
-        _log.info("scan %s: %s %s", picture.name, report.verdict, step.code if step else "")
-        if report.verdict != expected:
-            self.faults.append(f"{picture.name}: {report.verdict}, expected {expected}")
+        self.judge(picture.name, report, expected)
         return report
+
+    def judge(self, name: str, report: Report, expected: Verdict | str) -> None:
+        """Tell a verdict, and note it if it is not what must be."""
+        step = report.decisive_step
+        write_out(_summary(report))
+        self.page.report(report)
+        _log.info("scan %s: %s %s", name, report.verdict, step.code if step else "")
+        if report.verdict != expected:
+            self.faults.append(f"{name}: {report.verdict}, expected {expected}")
 
 
 def tell(out: Path) -> int:
@@ -116,15 +123,13 @@ def _tell(out: Path) -> int:
     started = time.monotonic()
     folder = DataFolder(out / "data")
     story = _Story(out, folder, Page())
-    sys.stdout.write(
-        "MSB · 蒙速办基础组件演示 / the foundations of an e-licence platform, told once\n"
-    )
+    write_out("MSB · 蒙速办基础组件演示 / the foundations of an e-licence platform, told once")
     issuer = _set_up(story)
     holder = _sign_in(story)
     identifier = _issue(story, issuer)
     device = ensure_signing_key(folder.keys / "device.jwk", KeyKind.P256)
-    pack = CardPack(folder.store, Accounts(folder.store, folder.protector))
-    online = Verifier.from_trust(folder.trust, store=folder.store)
+    pack = CardPack(folder.store, Accounts(folder.store, folder.protector), audit=folder.audit)
+    online = Verifier.from_trust(folder.trust, store=folder.store, audit=folder.audit)
     offline = Verifier.from_trust(folder.trust)
 
     story.chapter("亮证与扫码", "Show and scan")
@@ -165,26 +170,40 @@ def _tell(out: Path) -> int:
         "Once the list is published, offline checks refuse too.",
     )
     story.scan(offline, printed, "invalid")
+    _tell_audit(story, holder)
     return _close(story, time.monotonic() - started)
 
 
 def _set_up(story: _Story) -> Issuer:
     story.chapter("密钥与信任清单", "Keys and the trust list")
-    text = resources.files(__package__).joinpath(CONFIGURATION_FILE).read_bytes()
-    source = story.folder.path / CONFIGURATION_FILE
-    write_whole(source, text)
+    with resources.as_file(resources.files(__package__).joinpath(CONFIGURATION_FILE)) as source:
+        story.folder.adopt_configuration(source)
     version = story.folder.make_trust()
     story.say(
         f"颁发机构的 SM2 密钥已生成，信任清单第 {version} 版已签发。",
         f"The issuer's SM2 key is made, version {version} of the trust list is signed.",
     )
-    return story.folder.issuer(TYPE)
+    issuer = story.folder.issuer(TYPE)
+    _certify(story)
+    return issuer
+
+
+def _certify(story: _Story) -> None:
+    story.chapter("机构证书", "The department's certificate")
+    settings = story.folder.issuer_settings(None)
+    key = story.folder.issuer_key(settings).public
+    report = certify(story.folder.path / "ca", settings, key)
+    story.say(
+        "两级演示CA为颁发机构的密钥签发了证书，证书链连同CRL已核验。",
+        "A two-level demo CA certifies the issuer's key; the chain is verified with its CRL.",
+    )
+    story.judge("certificate", report, "valid")
 
 
 def _sign_in(story: _Story) -> VerifiedToken:
     story.chapter("实名账号与登录", "Account and sign-in")
     folder = story.folder
-    accounts = Accounts(folder.store, folder.protector)
+    accounts = Accounts(folder.store, folder.protector, audit=folder.audit)
     accounts.register(
         name=_NAME, identity_number=_NUMBER, mobile=_MOBILE, level=3, method="counter"
     )
@@ -193,15 +212,14 @@ def _sign_in(story: _Story) -> VerifiedToken:
         "An account is opened at a counter; the identity number is stored encrypted.",
     )
     telephone = _Telephone()
-    sign_in = SmsSignIn(folder.store, folder.protector, accounts, telephone)
-    sys.stdout.flush()
+    sign_in = SmsSignIn(folder.store, folder.protector, accounts, telephone, audit=folder.audit)
     sign_in.request_code(_MOBILE, address="127.0.0.1")
     code = re.search(r"\b\d{6}\b", telephone.last)
     if code is None:
         raise CommandError("没有收到短信", "no text message came")
     session = sign_in.sign_in(_MOBILE, code.group(), address="127.0.0.1", device="demo")
     key = ensure_signing_key(folder.keys / "token-issuer.jwk", KeyKind.SM2)
-    tokens = TokenIssuer(_SIGN_IN, key)
+    tokens = TokenIssuer(_SIGN_IN, key, audit=folder.audit)
     token = tokens.issue(session, audience=_WALLET, client_id=_WALLET)
     verifier = TokenVerifier(
         issuer=_SIGN_IN,
@@ -247,22 +265,56 @@ def _tell_sizes(story: _Story) -> None:
     story.chapter("码的大小", "Sizes of codes")
     sizes = list(code_sizes())
     for size in sizes:
-        sys.stdout.write(
+        write_out(
             f"    {size.fields:>2} 项/fields: MSB1 {size.printed_chars:>4} 字符/chars"
             f" QR {size.printed_version}-M, MSB2 {size.offline_chars:>4}"
-            f" QR {size.offline_version}-M\n"
+            f" QR {size.offline_version}-M"
         )
     heading = ("项 / fields", "MSB1 字符", "QR", "MSB2 字符", "QR")
     story.page.table(heading, [tuple(str(value) for value in size) for size in sizes])
 
 
+def _tell_audit(story: _Story, holder: VerifiedToken) -> None:
+    """Sign a checkpoint of the log, show a person's own entries, and find an edited entry."""
+    story.chapter("审计日志", "The audit log")
+    folder = story.folder
+    key = ensure_signing_key(folder.keys / "audit.jwk", KeyKind.SM2)
+    checkpoint = make_checkpoint(folder.store, key)
+    write_whole(story.out / "audit-checkpoint.cose", checkpoint)
+    own, _ = AuditReader(folder.store, folder.protector).own(holder.subject, _NUMBER, _MOBILE)
+    entries = [(entry.time.strftime("%H:%M:%S"), entry.event, entry.outcome) for entry in own]
+    story.say(
+        f"以上每一步都已记入审计日志；{mask_name(_NAME)}看到与本人有关的 {len(own)} 条。",
+        f"Every step above stands in the audit log; the holder sees {len(own)} about themselves.",
+    )
+    story.page.table(("时间 / UTC", "事件 / event", "结果 / outcome"), entries)
+    report = check_audit(folder.store, checkpoints=[checkpoint], key=key.public)
+    story.judge("audit log", report, "valid")
+
+    story.say(
+        "有人直接改库：在副本中把注销改成恢复。",
+        "Someone edits the database: in a copy, the revocation becomes a reinstatement.",
+    )
+    copied = folder.path / "edited-copy.sqlite"
+    with closing(sqlite3.connect(folder.path / STORE_FILE)) as source:
+        source.execute("VACUUM INTO ?", (str(copied),))
+    with closing(Store.open(f"sqlite:///{copied}", existing=True)) as store:
+        with store.write() as connection:
+            connection.exec_driver_sql(
+                "UPDATE audit_entries SET details = replace(details, 'revoked', 'valid')"
+            )
+        report = check_audit(store, checkpoints=[checkpoint], key=key.public)
+    copied.unlink()
+    story.judge("edited copy", report, "invalid")
+
+
 def _close(story: _Story, seconds: float) -> int:
     index = story.out / "index.html"
     write_whole(index, story.page.render())
-    sys.stdout.write(f"\n{seconds:.1f} s\n结果 / results: {index}\n")
-    sys.stdout.write(f"数据目录 / data folder: {story.folder.path}\n")
+    write_out(f"\n{seconds:.1f} s\n结果 / results: {index}")
+    write_out(f"数据目录 / data folder: {story.folder.path}")
     for fault in story.faults:
-        sys.stdout.write(f"✗ {fault}\n")
+        write_out(f"✗ {fault}")
     _log.info("done, %d faults", len(story.faults))
     return 1 if story.faults else 0
 
@@ -274,7 +326,7 @@ def _summary(report: Report) -> str:
     marks = " ".join(f"{MARKS[step.outcome]}{step.id}" for step in report.steps)
     lines = [f"[{report.verdict.upper()}] {zh} / {en}"]
     lines += [f"→ {step.zh} / {step.en}" for step in (*decided, *report.reservations)]
-    return "".join(f"    {line}\n" for line in (*lines, marks))
+    return "\n".join(f"    {line}" for line in (*lines, marks))
 
 
 def _clear(out: Path) -> None:
@@ -283,7 +335,11 @@ def _clear(out: Path) -> None:
         if not (out / MARK).is_file():
             zh = f"{out} 不是空目录"
             raise CommandError(zh, f"{out} is not empty and holds no earlier demo: name another")
-        shutil.rmtree(out)
+        for path in out.iterdir():  # not `out` itself: it may be a link, or where one stands
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != MARK:  # the mark stays till the end, should this be interrupted
+                path.unlink()
     out.mkdir(parents=True, exist_ok=True)
     (out / MARK).touch()
 

@@ -8,13 +8,19 @@ refused. A killed batch therefore resumes by being run again.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy import insert
 
+from msb_identity.envelopes import cbor
+from msb_identity.errors import (
+    AlgorithmRefused,
+    EncodingRefused,
+    SignatureRefused,
+    StoreError,
+)
 from msb_identity.foundation import strict_json
 from msb_identity.foundation.clock import aware, seconds
 from msb_identity.foundation.protect import Place, mask_name
@@ -44,12 +50,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from msb_identity.foundation.audit import Audit
     from msb_identity.foundation.protect import Protector
     from msb_identity.foundation.store import Store
     from msb_identity.pki.keys import SigningKey, VerifyingKey
     from msb_wallet.licences.types import LicenceType
 
 FIRST_VERSION = 1
+MAX_CODE_FIELDS_BYTES = 1_200  # with proof and audience still a QR code of level M
 _NUMBER_DOMAIN = "licence-number"
 _CONTENT_DOMAIN = "licence-content"
 _STATUS_DOMAIN = "status-index"
@@ -84,19 +92,27 @@ class Issuer:
         authority: Authority,
         key: SigningKey,
         status_prefix: str,
+        audit: Audit | None = None,
     ) -> None:
-        """status_prefix: the URI, ending in a slash, under which the lists are published."""
+        """Issue into this store.
+
+        status_prefix: the URI, ending in a slash, under which the lists are published.
+        audit: where each licence, and each change of its status, is recorded.
+        """
         self._store, self._protector = store, protector
         self.type, self.authority = type_, authority
         self._key, self._status_prefix = key, status_prefix
-        self.status = status_register(store, protector)
+        self.status = status_register(store, protector, audit=audit)
+        self._audit = audit
 
     def issue(self, row: Mapping[str, str], *, now: datetime | None = None) -> Issued:
         """Issue one licence; LicenceRefused names every fault of the row."""
         moment = aware(now)
-        licence = licence_from_row(row, type_=self.type, authority=self.authority, now=moment)
+        licence = self._check(row, moment)
         with self._store.write() as connection:
-            return self._issue(connection, licence, seconds(moment))
+            issued = self._issue(connection, licence, seconds(moment))
+            self._record(connection, [(licence, issued)], moment)
+            return issued
 
     def issue_rows(
         self, rows: Iterable[NumberedRow], *, now: datetime | None = None
@@ -125,15 +141,14 @@ class Issuer:
 
         The caller has made sure that the device is the holder's (CardPack does).
         """
-        moment = seconds(aware(now))
-        with self._store.write() as connection:
+        moment, table = seconds(aware(now)), device_credentials
+        with self._store.read() as connection:
             stored = find_licence(connection, identifier.short)
-            if stored is None or stored.issuer_code != self.authority.code:
-                message = "no such licence of this issuer"
-                raise LicenceNotFound(message)
-            printed = parse_credential(stored.credential)
-            credential = self._sign_for_device(printed, device_key)
-            table = device_credentials
+        if stored is None or stored.issuer_code != self.authority.code:
+            message = "no such licence of this issuer"
+            raise LicenceNotFound(message)
+        credential = self._sign_for_device(self._own_credential(stored), device_key)
+        with self._store.write(locks=(f"devices of {stored.identifier}",)) as connection:
             connection.execute(
                 table.delete().where(
                     table.c.identifier == stored.identifier,
@@ -150,6 +165,22 @@ class Issuer:
             )
         return credential
 
+    def _own_credential(self, stored: StoredLicence) -> Credential:
+        """Give the stored credential, if it is this licence's and this issuer's own signature.
+
+        Whoever can write the database must not be able to have other content signed again.
+        """
+        try:
+            credential = parse_credential(stored.credential)
+            credential.envelope.verify(self._key.public)
+        except (EncodingRefused, SignatureRefused, AlgorithmRefused, TypeError) as error:
+            message = "the stored credential is not this issuer's: it was changed, or the key was"
+            raise StoreError(message) from error
+        if credential.identifier.short != stored.identifier:
+            message = "the stored credential is of another licence"
+            raise StoreError(message)
+        return credential
+
     def _sign_for_device(self, printed: Credential, device_key: VerifyingKey) -> bytes:
         return sign_credential(
             identifier=printed.identifier,
@@ -162,6 +193,14 @@ class Issuer:
             holder_key=device_key,
         )
 
+    def _check(self, row: Mapping[str, str], now: datetime) -> Licence:
+        licence = licence_from_row(row, type_=self.type, authority=self.authority, now=now)
+        fields: cbor.Value = dict(code_fields(licence).items())
+        if len(cbor.encode(fields)) > MAX_CODE_FIELDS_BYTES:
+            zh, en = "随码展示的内容过多", "more text than a code can carry"
+            raise LicenceRefused([Fault("*", "too-much-for-code", zh, en)])
+        return licence
+
     def _issue_group(self, group: list[NumberedRow], now: datetime) -> list[RowResult]:
         """Check a group outside the transaction, then write it in one."""
         checked: list[tuple[int, Licence | tuple[Fault, ...]]] = []
@@ -170,29 +209,51 @@ class Issuer:
                 checked.append((row.line, row.faults))
                 continue
             try:
-                licence = licence_from_row(
-                    row.cells, type_=self.type, authority=self.authority, now=now
-                )
-                checked.append((row.line, licence))
+                checked.append((row.line, self._check(row.cells, now)))
             except LicenceRefused as refusal:
                 checked.append((row.line, refusal.faults))
         results = []
+        made: list[tuple[Licence, Issued]] = []
         with self._store.write() as connection:
             for line, item in checked:
                 if not isinstance(item, Licence):
                     results.append(RowResult(line, None, item))
                     continue
                 try:
-                    results.append(RowResult(line, self._issue(connection, item, seconds(now))))
+                    issued = self._issue(connection, item, seconds(now))
+                    results.append(RowResult(line, issued))
+                    made.append((item, issued))
                 except LicenceRefused as refusal:
                     results.append(RowResult(line, None, refusal.faults))
+            self._record(connection, made, now)
         return results
+
+    def _record(
+        self, connection: Connection, made: list[tuple[Licence, Issued]], now: datetime
+    ) -> None:
+        """Record the new ones last in their transaction, one entry each."""
+        if self._audit is None:
+            return
+        from msb_identity.foundation.audit import Draft
+
+        drafts = [
+            Draft(
+                event="licence.issued",
+                actor=self.authority.code,
+                subject=licence.holder_code,
+                object_=issued.identifier.short,
+                now=now,
+            )
+            for licence, issued in made
+            if issued.new
+        ]
+        self._audit.record_many(drafts, connection=connection)
 
     def _issue(self, connection: Connection, licence: Licence, now: int) -> Issued:
         body = strict_json.dump(licence.elements())
-        digest = hmac.new(
-            self._protector.derived_key(_CONTENT_DOMAIN), body, hashlib.sha256
-        ).digest()
+        # Over the row's own content: a renamed authority does not make an old row another one.
+        content = strict_json.dump(licence.own_elements())
+        digest = self._protector.index(_CONTENT_DOMAIN, content)
         number_index = self._protector.index(_NUMBER_DOMAIN, licence.number)
         existing = find_by_number(
             connection,
@@ -246,9 +307,12 @@ def code_fields(licence: Licence) -> dict[str, str]:
     return {"ZZMC": licence.type.name, "CZZT": mask_name(licence.holder_name), **chosen}
 
 
-def status_register(store: Store, protector: Protector) -> StatusRegister:
+def status_register(
+    store: Store, protector: Protector, *, audit: Audit | None = None
+) -> StatusRegister:
     """Give the register of a store, with the key that scatters its places."""
-    return StatusRegister(store, permutation_key=protector.derived_key(_STATUS_DOMAIN))
+    key = protector.derived_key(_STATUS_DOMAIN)
+    return StatusRegister(store, permutation_key=key, audit=audit)
 
 
 def body_place(identifier: LicenceIdentifier) -> Place:

@@ -7,12 +7,14 @@ only the first, so that a clerk mends a file once.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from msb_identity.errors import IdentifierRefused
 from msb_identity.foundation.clock import CHINA_TIME, seconds
+from msb_identity.foundation.text import is_showable
 from msb_identity.people.identifiers import check_identity_number
 from msb_wallet.errors import Fault, LicenceRefused
 
@@ -40,6 +42,15 @@ ELEMENTS: Mapping[str, str] = {
     "ZZYXQJZRQ": "证照有效期截止日期",
 }
 ROW_ELEMENTS = ("ZZBH", "CZZT", "CZZTDM", "ZZBFRQ", "ZZYXQQSRQ", "ZZYXQJZRQ")
+FIRST_YEAR = 1900  # an earlier date is a slip of the pen
+# What a credential's times can say: seconds from 1970 to the year 9999.
+FIRST_YEAR_VALID, LAST_YEAR_VALID = 1971, 9998
+# [0-9] and not \d, which also matches full-width and Arabic digits.
+_YEAR, _TWO = "([0-9]{4})", "([0-9]{1,2})"
+_DATE = re.compile(
+    f"{_YEAR}-{_TWO}-{_TWO}|{_YEAR}/{_TWO}/{_TWO}|{_YEAR}年{_TWO}月{_TWO}日"
+    f"|{_YEAR}([0-9]{{2}})([0-9]{{2}})"
+)
 Level = Literal["国家级", "省级", "地市级", "区县级", "乡镇级", "其他"]
 
 
@@ -85,6 +96,11 @@ class Licence:
             "ZZYXQJZRQ": f"{self.valid_until:%Y%m%d}",
             **self.extensions,
         }
+
+    def own_elements(self) -> dict[str, str]:
+        """Give the elements that came with the row, without what type and authority add."""
+        own = {*ROW_ELEMENTS, *self.extensions}
+        return {name: value for name, value in self.elements().items() if name in own}
 
     @property
     def not_before(self) -> int:
@@ -134,21 +150,14 @@ def licence_from_elements(
 
 def parse_date(text: str) -> date | None:
     """Read 2026-01-31, 2026/1/31, 2026年1月31日 or 20260131; None for anything else."""
-    cleaned = text.strip()
-    if not cleaned.isascii():
-        cleaned = cleaned.replace("年", "-").replace("月", "-").removesuffix("日")
-    parts = cleaned.replace("/", "-").split("-")
-    if len(parts) == 1 and len(cleaned) == 8:  # noqa: PLR2004 - CCYYMMDD
-        parts = [cleaned[:4], cleaned[4:6], cleaned[6:]]
-    good = all(part.isascii() and part.isdigit() for part in parts)
-    if [len(part) for part in parts[:1]] != [4] or len(parts) != 3 or not good:  # noqa: PLR2004
-        return None
-    if any(len(part) > 2 for part in parts[1:]):  # noqa: PLR2004
+    parts = _DATE.fullmatch(text.strip())
+    if parts is None:
         return None
     try:
-        return date(*(int(part) for part in parts))
+        found = date(*(int(part) for part in parts.groups() if part))
     except ValueError:
         return None
+    return found if found.year >= FIRST_YEAR else None
 
 
 class _Row:
@@ -167,7 +176,7 @@ class _Row:
             self.fault(column, "missing", "不能为空", "must not be empty")
         elif len(value) > longest:
             self.fault(column, "too-long", f"超过{longest}字", f"longer than {longest} characters")
-        elif not value.isprintable():
+        elif not is_showable(value):
             self.fault(
                 column, "unprintable", "含有不可显示的字符", "has characters that cannot be shown"
             )
@@ -230,7 +239,13 @@ class _Row:
         today = now.astimezone(CHINA_TIME).date()
         if issued and issued > today:
             self.fault("ZZBFRQ", "future", "颁发日期晚于今天", "issued later than today")
-        if first and last and last < first:
+        if first and first.year < FIRST_YEAR_VALID:
+            en = f"begins before {FIRST_YEAR_VALID}"
+            self.fault("ZZYXQQSRQ", "period", f"起始日期早于{FIRST_YEAR_VALID}年", en)
+        if last and last.year > LAST_YEAR_VALID:
+            en = f"ends after {LAST_YEAR_VALID}"
+            self.fault("ZZYXQJZRQ", "period", f"截止日期晚于{LAST_YEAR_VALID}年", en)
+        elif first and last and last < first:
             self.fault("ZZYXQJZRQ", "order", "截止日期早于起始日期", "ends before it begins")
         elif first and last and (last - first).days > type_.max_validity_days:
             days = type_.max_validity_days

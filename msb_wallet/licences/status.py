@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import insert, select, update
 
 from msb_identity.foundation.clock import aware, from_seconds, seconds
-from msb_identity.foundation.files import write_whole
+from msb_identity.foundation.files import folder_lock, write_whole
 from msb_wallet.errors import LicenceNotFound, StatusRefused
 from msb_wallet.licences.status_list import ENTRIES, build_content, sign_status_list
 from msb_wallet.licences.store import Status, licence_status, status_lists
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from msb_identity.foundation.audit import Audit
     from msb_identity.foundation.store import Store
     from msb_identity.pki.keys import SigningKey
 
@@ -48,6 +49,11 @@ class Reason(StrEnum):
 
 
 ISSUED = "issued"
+_REASONS = {
+    Status.VALID: {Reason.REVIEW_CLOSED},
+    Status.SUSPENDED: {Reason.UNDER_REVIEW},
+    Status.REVOKED: {Reason.CANCELLED, Reason.WITHDRAWN, Reason.PENALTY, Reason.ISSUED_IN_ERROR},
+}
 _ALLOWED = {
     (Status.VALID, Status.REVOKED),
     (Status.VALID, Status.SUSPENDED),
@@ -71,9 +77,12 @@ class StatusEntry:
 class StatusRegister:
     """Statuses of all licences in a store."""
 
-    def __init__(self, store: Store, *, permutation_key: bytes) -> None:
-        """Take the store and the secret that scatters the places in a list."""
-        self._store, self._key = store, permutation_key
+    def __init__(self, store: Store, *, permutation_key: bytes, audit: Audit | None = None) -> None:
+        """Take the store and the secret that scatters the places in a list.
+
+        audit: where changes and publications are recorded.
+        """
+        self._store, self._key, self._audit = store, permutation_key, audit
 
     def allocate(self, connection: Connection, issuer_code: str) -> tuple[int, int]:
         """Take an issuer's next free place (list number, index) in the caller's transaction."""
@@ -129,10 +138,13 @@ class StatusRegister:
         Raises StatusRefused for a change that is not allowed, LicenceNotFound for no such licence.
         """
         at = seconds(aware(now))
-        with self._store.write() as connection:
-            old = _entry(connection, identifier)
+        with self._store.write(locks=()) as connection:
+            old = _entry(connection, identifier, lock=True)
             if (old.status, old.reason) == (status, reason):
                 return old
+            if reason not in _REASONS[status]:
+                message = f"{reason} is no reason to become {status.name.lower()}"
+                raise StatusRefused(message)
             if (old.status, status) not in _ALLOWED:
                 names = old.status.name.lower(), status.name.lower()
                 message = "a licence that is {} cannot become {}".format(*names)
@@ -150,6 +162,15 @@ class StatusRegister:
                 )
                 .values(changes=status_lists.c.changes + 1)
             )
+            if self._audit is not None:
+                self._audit.record(
+                    "licence.status-changed",
+                    actor=old.issuer_code,
+                    object_=identifier,
+                    details={"status": status.name.lower(), "reason": str(reason)},
+                    now=now,
+                    connection=connection,
+                )
             return _entry(connection, identifier)
 
     def publish(
@@ -168,27 +189,37 @@ class StatusRegister:
         Lists past half of `lifetime` are signed again too; `every` signs all. A crash leaves the
         old file or the new one, and the next call does what is left.
         """
-        moment = aware(now)
-        due = seconds(moment - lifetime / 2)
-        with self._store.read() as connection:
-            rows = connection.execute(
-                select(status_lists).where(status_lists.c.issuer_code == issuer_code)
-            ).all()
-        written = []
-        for row in rows:
-            changed = row.changes != row.published_changes
-            path = folder / issuer_code / str(row.list_number)
-            if not (every or changed or row.published_at <= due or not path.exists()):
-                continue
-            content = self._content(issuer_code, row.list_number)
-            uri = list_uri(prefix, row.list_number)
-            token = sign_status_list(
-                content, uri=uri, key=key, now=moment, lifetime=lifetime, ttl=TIME_TO_LIVE
-            )
-            write_whole(path, token)
-            self._published(issuer_code, row.list_number, row.changes, seconds(moment))
-            written.append(path)
+        # One at a time: an older list must never come to lie over a newer one.
+        with folder_lock(folder / issuer_code):
+            moment, written = aware(now), []
+            for number, changes in self._due(issuer_code, folder, moment, lifetime, every=every):
+                content = self._content(issuer_code, number)
+                uri = list_uri(prefix, number)
+                token = sign_status_list(
+                    content, uri=uri, key=key, now=moment, lifetime=lifetime, ttl=TIME_TO_LIVE
+                )
+                path = folder / issuer_code / str(number)
+                write_whole(path, token)
+                self._published(issuer_code, number, changes, seconds(moment))
+                written.append(path)
         return written
+
+    def _due(
+        self, issuer_code: str, folder: Path, now: datetime, lifetime: timedelta, *, every: bool
+    ) -> list[tuple[int, int]]:
+        """Give number and count of changes of each list that must be signed."""
+        old = seconds(now - lifetime / 2)
+        query = select(status_lists).where(status_lists.c.issuer_code == issuer_code)
+        with self._store.read() as connection:
+            rows = connection.execute(query.order_by(status_lists.c.list_number)).all()
+        return [
+            (row.list_number, row.changes)
+            for row in rows
+            if every
+            or row.changes != row.published_changes
+            or row.published_at <= old
+            or not (folder / issuer_code / str(row.list_number)).exists()
+        ]
 
     def _content(self, issuer_code: str, number: int) -> bytes:
         query = select(licence_status.c.list_index, licence_status.c.status).where(
@@ -201,7 +232,7 @@ class StatusRegister:
 
     def _published(self, issuer_code: str, number: int, changes: int, at: int) -> None:
         # The count was read before the content: a change in between is published again, never lost.
-        with self._store.write() as connection:
+        with self._store.write(locks=()) as connection:
             connection.execute(
                 update(status_lists)
                 .where(
@@ -209,6 +240,15 @@ class StatusRegister:
                 )
                 .values(published_changes=changes, published_at=at)
             )
+            if self._audit is not None:
+                self._audit.record(
+                    "status-list.published",
+                    actor=issuer_code,
+                    object_=f"{issuer_code}/{number}",
+                    details={"changes": changes},
+                    now=from_seconds(at),
+                    connection=connection,
+                )
 
 
 def read_status(store: Store, identifier: str) -> StatusEntry:
@@ -232,9 +272,9 @@ def scatter(counter: int, key: bytes, name: str) -> int:
     return left << _HALF_BITS | right
 
 
-def _entry(connection: Connection, identifier: str) -> StatusEntry:
+def _entry(connection: Connection, identifier: str, *, lock: bool = False) -> StatusEntry:
     query = select(licence_status).where(licence_status.c.identifier == identifier)
-    row = connection.execute(query).first()
+    row = connection.execute(query.with_for_update() if lock else query).first()
     if row is None:
         message = "no such licence"
         raise LicenceNotFound(message)

@@ -17,17 +17,20 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     UniqueConstraint,
     select,
+    text,
 )
+
+from msb_identity.foundation.schema import Schema
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
 
-metadata = MetaData()
+WALLET = Schema("wallet", "msb_wallet.migrations.wallet", newest="wallet_2")
+metadata = WALLET.tables()
 IDENTIFIER_CHARS = 160
 
 licences = Table(
@@ -43,6 +46,7 @@ licences = Table(
     Column("content_digest", LargeBinary(32), nullable=False),
     Column("credential", LargeBinary, nullable=False),
     Column("issued_at", BigInteger, nullable=False),
+    Column("index_version", Integer, nullable=False, server_default=text("1")),
     # One licence number of one type and issuer is one licence: this makes issuing idempotent.
     UniqueConstraint("issuer_code", "type_code", "number_index", "version"),
     Index("licences_by_holder", "holder_index", "identifier"),
@@ -74,6 +78,7 @@ shown_codes = Table(
     "shown_codes",
     metadata,
     Column("code_hash", LargeBinary(32), primary_key=True),
+    Column("binding", LargeBinary(32), nullable=False),  # under the secret, of the next three
     Column("identifier", ForeignKey("licences.identifier"), nullable=False),
     Column("audience", String(200), nullable=True),
     Column("shown_at", BigInteger, nullable=False),

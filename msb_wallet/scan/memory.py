@@ -13,10 +13,8 @@ from sqlalchemy import (
     Column,
     Index,
     LargeBinary,
-    MetaData,
     String,
     Table,
-    delete,
     insert,
     select,
     update,
@@ -24,6 +22,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from msb_identity.foundation.clock import seconds
+from msb_identity.foundation.schema import Schema
+from msb_identity.foundation.store import remove_some
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 STATE_FILE = "verifier-state.sqlite"
 KEEP_SECONDS = 600  # far longer than any shown code can live, clocks included
-metadata = MetaData()
+CHECKER = Schema("checker", "msb_wallet.migrations.checker", newest="checker_1")
+metadata = CHECKER.tables()
 seen_nonces = Table(
     "seen_nonces",
     metadata,
@@ -60,20 +61,18 @@ class Memory:
     def first_sight(self, nonce: bytes, *, now: datetime) -> bool:
         """Whether this nonce was never seen before; remembers it, atomically."""
         at = seconds(now)
-        with self._store.write() as connection:
-            connection.execute(delete(seen_nonces).where(seen_nonces.c.seen_at < at - KEEP_SECONDS))
-            known = select(seen_nonces.c.nonce).where(seen_nonces.c.nonce == nonce)
-            if connection.execute(known).first() is not None:
-                return False
+        with self._store.write(locks=()) as connection:
             try:
-                connection.execute(insert(seen_nonces).values(nonce=nonce, seen_at=at))
+                with connection.begin_nested():
+                    connection.execute(insert(seen_nonces).values(nonce=nonce, seen_at=at))
             except IntegrityError:
                 return False
+            remove_some(connection, seen_nonces, seen_nonces.c.seen_at < at - KEEP_SECONDS)
             return True
 
     def accept_list(self, trust: TrustList, *, signer: str) -> str | None:
         """Remember the newest list of a signer; give a code where this one must be refused."""
-        with self._store.write() as connection:
+        with self._store.write(locks=(f"newest list of {signer}",)) as connection:
             query = select(newest_lists).where(newest_lists.c.signer == signer)
             known = connection.execute(query).first()
             if known is None:

@@ -12,12 +12,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from msb_identity.envelopes.jose import parse_jws, public_jwk, sign_jws, verifying_key_from_jwk
 from msb_identity.errors import AlgorithmRefused, EncodingRefused, KeyRefused, SignatureRefused
 from msb_identity.foundation import strict_json
 from msb_identity.foundation.clock import from_seconds, seconds
+from msb_identity.foundation.text import is_showable
 from msb_wallet.errors import TrustRefused
 from msb_wallet.licences.status_list import is_status_uri
 
@@ -34,6 +35,16 @@ SIGNER_FILE = "list-signer.jwk"
 STATUS_FOLDER = "status"
 MAX_ISSUERS = 20_000
 MAX_LIST_BYTES = 1_000_000
+
+
+def _showable(text: str) -> str:
+    if not is_showable(text):
+        message = "a name with characters that cannot be shown"
+        raise ValueError(message)
+    return text
+
+
+_Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_showable)]
 KeyUse = Literal["licence", "status"]
 _Code = Annotated[str, Field(pattern=r"^([0-9A-Z]{18}|[0-9]{6})$")]
 _TypeCode = Annotated[str, Field(pattern=r"^[0-9A-Z]{18}[0-9]{3}$")]
@@ -62,7 +73,7 @@ class _Key(_Model):
 
 class _Issuer(_Model):
     code: _Code
-    name: Annotated[str, Field(min_length=1, max_length=100)]
+    name: _Name
     region: Annotated[str, Field(pattern=r"^[0-9]{6}$")]
     types: Annotated[list[_TypeCode], Field(max_length=2_000)]
     keys: Annotated[list[_Key], Field(max_length=32)]
@@ -78,8 +89,8 @@ class _Issuer(_Model):
 
 
 class _List(_Model):
-    format: Literal[1]
-    name: Annotated[str, Field(min_length=1, max_length=100)]
+    format: Annotated[int, Field(ge=1, le=1)]  # Literal[1] would take true
+    name: _Name
     version: Annotated[int, Field(ge=1, le=2**53)]
     iat: _Time
     exp: _Time

@@ -25,7 +25,10 @@ SENTENCES: Final[Sentences] = {
         "图片过大，请裁剪后重试",
         "the picture is too large: crop it and try again",
     ),
-    ("format", "picture-unreadable"): ("图片无法读取", "the picture cannot be read"),
+    ("format", "picture-unreadable"): (
+        "图片无法读取（可读PNG、JPEG、WebP、BMP、GIF）",
+        "the picture cannot be read (PNG, JPEG, WebP, BMP and GIF can)",
+    ),
     ("format", "no-code"): ("图片中没有二维码", "there is no QR code in the picture"),
     ("format", "several-codes"): (
         "图片中有多个二维码，请只对准一个",
@@ -109,6 +112,10 @@ SENTENCES: Final[Sentences] = {
     ("holder-proof", "wrong-key"): (
         "持证主体的证明不属于此证照",
         "the holder's proof does not belong to this licence",
+    ),
+    ("holder-proof", "record-changed"): (
+        "平台关于此码的记录被改动",
+        "the platform's record of this code was changed",
     ),
     ("holder-proof", "no-holder-key"): (
         "此证照未绑定设备，不能离线出示",

@@ -17,10 +17,17 @@ from msb_identity.errors import (
     EncodingRefused,
     SignatureRefused,
 )
+from msb_identity.foundation.files import open_regular
 from msb_identity.foundation.report import Outcome
 from msb_wallet.errors import LicenceNotFound
 from msb_wallet.licences.status import list_uri
-from msb_wallet.licences.status_list import MAX_TOKEN_BYTES, StatusList, parse_status_list
+from msb_wallet.licences.status_list import (
+    BITS,
+    ENTRIES,
+    MAX_TOKEN_BYTES,
+    StatusList,
+    parse_status_list,
+)
 from msb_wallet.licences.store import Status
 
 if TYPE_CHECKING:
@@ -123,7 +130,7 @@ class PublishedStatus:
 
     def _read(self, path: Path) -> _Kept:
         """Parse the file, or give the parsed list where the file has not changed."""
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             found = os.fstat(file.fileno())
             stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
             kept = self._kept.get(path)
@@ -147,6 +154,8 @@ class PublishedStatus:
             return StatusAnswer(Outcome.UNKNOWN, "bad-signature", str(error))
         if signer is not issuer:
             return StatusAnswer(Outcome.FAILED, "other-issuer", f"signed by {signer.code}")
+        if token.bits != BITS or len(token.content) != ENTRIES * BITS // 8:
+            return StatusAnswer(Outcome.UNKNOWN, "unreadable", "not a list of our size")
         if token.uri != credential.status.uri:
             return StatusAnswer(Outcome.UNKNOWN, "other-list", "the file holds another list")
         return None

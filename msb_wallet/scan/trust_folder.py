@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from msb_identity.envelopes.keyfiles import read_verifying_key
 from msb_identity.errors import EncodingRefused, KeyRefused, StoreError
+from msb_identity.foundation.files import open_regular
 from msb_wallet.errors import TrustRefused
 from msb_wallet.scan.regions import (
     LIST_FILE,
@@ -80,7 +79,7 @@ class TrustFolder:
             stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
             if stamp == self._stamp:
                 return
-            with self._path.open("rb") as file:
+            with open_regular(self._path) as file:
                 text = file.read(MAX_LIST_BYTES + 1).decode("ascii").strip()
         except (OSError, UnicodeDecodeError) as error:
             self._stamp, self._opened = None, OpenedList(None, "unreadable", type(error).__name__)
@@ -95,6 +94,6 @@ class TrustFolder:
             problem = self._memory.accept_list(trust, signer=self._signer.key_id_text)
         except TrustRefused as error:
             return OpenedList(None, "unreadable", str(error))
-        except SQLAlchemyError as error:
-            return OpenedList(None, "unreadable", type(error).__name__)
+        except StoreError as error:
+            return OpenedList(None, "unreadable", str(error))
         return OpenedList(trust, problem, f"version {trust.version}" if problem else "")

@@ -14,8 +14,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from msb_identity.errors import (
     AlgorithmRefused,
     EncodingRefused,
@@ -24,7 +22,7 @@ from msb_identity.errors import (
 )
 from msb_identity.foundation.clock import CHINA_TIME, aware
 from msb_identity.foundation.report import Outcome, Report, ReportBuilder
-from msb_identity.foundation.store import Store
+from msb_identity.foundation.store import Store, file_url
 from msb_wallet.codes.payload import CodeKind, kind_of, read_code
 from msb_wallet.codes.present import (
     FUTURE_TOLERANCE,
@@ -32,7 +30,6 @@ from msb_wallet.codes.present import (
     Presentation,
     check_audience,
     parse_presentation,
-    secret_hash,
 )
 from msb_wallet.credentials.compact import Credential, parse_credential
 from msb_wallet.errors import PictureRefused
@@ -41,14 +38,17 @@ from msb_wallet.licences.model import ELEMENTS
 from msb_wallet.licences.status import read_status
 from msb_wallet.licences.types import builtin_labels
 from msb_wallet.scan import memory
-from msb_wallet.scan.online import ShownCode, consume_shown, find_shown
+from msb_wallet.scan.online import RecordChanged, ShownCode, consume_shown, find_shown
 from msb_wallet.scan.regions import STATUS_FOLDER, TrustedIssuer, TrustList
 from msb_wallet.scan.sentences import SENTENCES
 from msb_wallet.scan.status_sources import PublishedStatus, StatusAnswer, StatusSource, StoreStatus
 from msb_wallet.scan.trust_folder import TrustFolder, pinned_signer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
+
+    from msb_identity.foundation.audit import Audit
 
 STEPS = (
     "format",
@@ -95,16 +95,17 @@ class Verifier:
         trust: TrustFolder,
         *,
         status: StatusSource,
-        seen: memory.Memory,
+        seen: Sequence[memory.Memory],
         store: Store | None = None,
         audience: str | None = None,
         require_holder: bool = False,
+        audit: Audit | None = None,
         opened: ExitStack | None = None,
     ) -> None:
-        """Use `from_trust` unless the parts come from elsewhere; `close` closes what was `opened`."""
+        """Use `from_trust` unless the parts come from elsewhere; `close` closes `opened`."""
         self._trust, self._status, self._seen, self._store = trust, status, seen, store
         self._audience = check_audience(audience) if audience is not None else None
-        self._require_holder = require_holder
+        self._require_holder, self._audit = require_holder, audit
         self._opened = opened or ExitStack()
 
     @classmethod
@@ -117,6 +118,7 @@ class Verifier:
         require_holder: bool = False,
         status_max_age: timedelta | None = None,
         state: Path | None = None,
+        audit: Audit | None = None,
     ) -> Self:
         """Open a folder with trust-list.jwt, list-signer.jwk (the pinned key) and status/.
 
@@ -126,6 +128,7 @@ class Verifier:
         require_holder: do not accept a printed code, which anyone may carry.
         status_max_age: how old a published status list may be, though it has not expired.
         state: where to remember nonces and the newest list; default beside the trust list.
+        audit: the store's audit log, where each use of a one-use code is recorded.
 
         Raises TrustRefused where the folder lacks the list or the key, StoreError where the store
         or the state file cannot be opened. A list that is bad or old raises nothing: every scan
@@ -142,10 +145,12 @@ class Verifier:
             return cls(
                 TrustFolder(place, signer, local),
                 status=_status_source(place, store, status_max_age),
-                seen=local if store is None else memory.Memory(store),
+                # The shared one first: while it cannot be asked, nothing is used up here.
+                seen=[local] if store is None else [memory.Memory(store), local],
                 store=store,
                 audience=audience,
                 require_holder=require_holder,
+                audit=audit,
                 opened=opened.pop_all(),
             )
 
@@ -213,14 +218,20 @@ class Verifier:
             builder.unknown("replay", "needs-store")
             return None
         try:
-            found = find_shown(self._store, secret_hash(secret))
-        except SQLAlchemyError as error:
-            builder.unknown("replay", "no-memory", type(error).__name__)
+            found = find_shown(self._store, secret)
+            if found is None:
+                builder.failed("replay", "unknown-code")
+                return None
+            credential = parse_credential(found.credential)
+            if credential.identifier.short != found.identifier:
+                raise RecordChanged
+        except StoreError as error:
+            builder.unknown("replay", "no-memory", str(error))
             return None
-        if found is None:
-            builder.failed("replay", "unknown-code")
+        except (RecordChanged, EncodingRefused):
+            builder.failed("holder-proof", "record-changed")
             return None
-        return _Shown(CodeKind.ONLINE, parse_credential(found.credential), online=found)
+        return _Shown(CodeKind.ONLINE, credential, online=found)
 
     def _check(self, shown: _Shown, builder: ReportBuilder, now: datetime) -> None:
         """Take the steps from trust-list to status."""
@@ -252,7 +263,10 @@ class Verifier:
 
     def _check_holder(self, shown: _Shown, builder: ReportBuilder) -> None:
         if shown.kind is CodeKind.PRINTED:
-            if self._require_holder:
+            if shown.credential.holder_key is not None:
+                # Taken out of a code that a device showed: it must not outlive that code.
+                builder.failed("holder-proof", "missing")
+            elif self._require_holder:
                 builder.unknown("holder-proof", "holder-required")
             else:
                 builder.warning("holder-proof", "printed")
@@ -291,8 +305,8 @@ class Verifier:
             return False
         try:
             first = self._use_up(shown, now)
-        except SQLAlchemyError as error:
-            builder.unknown("replay", "no-memory", type(error).__name__)
+        except StoreError as error:
+            builder.unknown("replay", "no-memory", str(error))
             return False
         if first:
             where = "local" if self._store is None else "store"
@@ -303,12 +317,22 @@ class Verifier:
 
     def _use_up(self, shown: _Shown, now: datetime) -> bool:
         if shown.online is not None and self._store is not None:
-            return consume_shown(self._store, shown.online.code_hash, now=now)
+            return consume_shown(
+                self._store,
+                shown.online.code_hash,
+                now=now,
+                identifier=shown.online.identifier,
+                audit=self._audit,
+            )
         if shown.presentation is None or shown.credential.holder_key is None:
             return False
         # Bound to the key, so that nobody can use up another holder's nonce.
         bound = shown.credential.holder_key.thumbprint + shown.presentation.nonce
-        return self._seen.first_sight(hashlib.sha256(bound).digest(), now=now)
+        nonce = hashlib.sha256(bound).digest()
+        # In every memory: a window that goes online must still know what it saw offline. Stops at
+        # the first that knows it: of several counters at once, whoever won the first must not lose
+        # the next to one that was refused.
+        return all(memory.first_sight(nonce, now=now) for memory in self._seen)
 
     def _check_status(
         self,
@@ -322,14 +346,16 @@ class Verifier:
             return  # refused at `authority` already
         try:
             found = self._status.look_up(credential, issuer, trust, now)
-        except SQLAlchemyError as error:
-            found = StatusAnswer(Outcome.UNKNOWN, "no-store", type(error).__name__)
+        except (StoreError, ValueError, TypeError) as error:
+            # The last two: a row that holds what nobody here writes.
+            detail = str(error) if isinstance(error, StoreError) else type(error).__name__
+            found = StatusAnswer(Outcome.UNKNOWN, "no-store", detail)
         builder.add("status", found.outcome, found.code, found.detail)
 
 
 def _open_state(path: Path) -> Store:
     try:
-        return Store.open(f"sqlite:///{path.absolute()}", memory.metadata)
+        return Store.open(file_url(path), memory.metadata)
     except StoreError as error:
         message = f"the state file {path.name} cannot be opened for writing: name another (--state)"
         raise StoreError(message) from error

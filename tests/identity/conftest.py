@@ -59,6 +59,7 @@ class FakeSender:
 @dataclass
 class World:
     folder: Path
+    url: str
     store: Store
     protector: Protector
     accounts: Accounts
@@ -75,22 +76,30 @@ class World:
             name=NAME, identity_number=NUMBER, mobile=MOBILE, level=3, method="counter", now=NOW
         )
 
-    @property
-    def url(self) -> str:
-        return f"sqlite:///{self.folder / 'store.sqlite'}"
-
     def bytes_on_disk(self) -> bytes:
-        """All of the database: its file, its log of writes, its index."""
-        return b"".join(path.read_bytes() for path in self.folder.glob("store.sqlite*"))
+        """All of the database: its file, its log of writes, its index; or what a dump shows."""
+        if self.url.startswith("sqlite"):
+            return b"".join(path.read_bytes() for path in self.folder.glob("store.sqlite*"))
+        with self.store.read() as connection:
+            rows = [
+                row
+                for made in TABLES
+                for table in made.tables.values()
+                for row in connection.execute(table.select())
+            ]
+        values = [value for row in rows for value in row]
+        assert values
+        return b"\n".join(v if isinstance(v, bytes) else str(v).encode() for v in values)
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    store = Store.open(f"sqlite:///{tmp_path / 'store.sqlite'}", *TABLES)
+def world(tmp_path: Path, store_url: str) -> Iterator[World]:
+    store = Store.open(store_url, *TABLES)
     protector = Protector.from_folder(store, tmp_path / "keys")
     people, sender = Accounts(store, protector), FakeSender()
     yield World(
         folder=tmp_path,
+        url=store_url,
         store=store,
         protector=protector,
         accounts=people,

@@ -114,7 +114,8 @@ def test_the_data_key_lies_in_the_store_only_wrapped(world: World) -> None:
     for name in ("encryption.key", "index.key"):
         assert (world.folder / "keys" / name).read_bytes() not in on_disk
     with world.store.read() as connection:
-        ((number, wrapped),) = connection.execute(select(data_keys)).all()
+        query = select(data_keys.c.number, data_keys.c.wrapped)
+        ((number, wrapped),) = connection.execute(query).all()
     assert (number, len(wrapped)) == (1, 12 + 32 + 16)
 
 

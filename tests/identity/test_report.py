@@ -179,3 +179,14 @@ def test_good_so_far_ends_with_the_first_step_that_does_not_hold() -> None:
         assert builder.good_so_far()
         builder.add("one", outcome, "bad")
         assert builder.good_so_far() == (outcome not in (Outcome.FAILED, Outcome.UNKNOWN))
+
+
+def test_no_terminal_obeys_what_a_report_discloses() -> None:
+    builder = ReportBuilder(
+        "token", required=("format",), sentences={("format", "ok"): ("好", "ok")}
+    )
+    builder.ok("format", detail="a\x1b[2Jb")
+    builder.disclose("name\r", "first\nVALID\u202e")
+    text = builder.conclude().as_text()
+    assert len(text.splitlines()) == 3
+    assert all(character.isprintable() for character in text.replace("\n", ""))

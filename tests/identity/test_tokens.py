@@ -205,7 +205,7 @@ def test_an_audience_may_stand_among_others() -> None:
 
 
 def test_claims_that_we_do_not_know_are_let_be() -> None:
-    assert check(signed(CLAIMS | {"act": {"sub": "x"}, "x": [1.5, None]})).verdict is Verdict.VALID
+    assert check(signed(CLAIMS | {"may": {"sub": "x"}, "x": [1.5, None]})).verdict is Verdict.VALID
 
 
 def test_a_token_without_scope_has_none() -> None:
@@ -667,3 +667,12 @@ def test_a_portal_that_verifies_loads_no_database() -> None:
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
     assert tokens.TOKEN_TYPE == "at+jwt"
+
+
+@pytest.mark.parametrize("claim", [{"act": {"sub": "agent"}}, {"cnf": {"jkt": "x"}}, {"act": {}}])
+def test_a_token_for_another_or_bound_to_a_key_is_not_taken_for_a_plain_one(
+    claim: dict[str, object],
+) -> None:
+    report = check(signed(CLAIMS | claim))
+    assert report.verdict is Verdict.INVALID
+    assert (report.step("format").code, report.step("format").detail) == ("claims", *claim)

@@ -1,0 +1,1 @@
+"""What Alembic runs migrations in (`env`); loaded by path, never imported."""

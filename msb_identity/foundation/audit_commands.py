@@ -1,0 +1,184 @@
+"""The commands `msb-identity audit verify` and `audit checkpoint`.
+
+Thin, and light to import: what needs the database is loaded when a command runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msb_identity.envelopes.keyfiles import read_signing_key, read_verifying_key
+from msb_identity.errors import EncodingRefused, KeyRefused, Refused
+from msb_identity.foundation.commands import (
+    STORE_VARIABLE,
+    CommandError,
+    print_reports,
+    read_input,
+    shown_name,
+    write_out,
+)
+from msb_identity.foundation.files import write_whole
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from msb_identity.foundation.store import Store
+
+_PROGRESS_EVERY = 50_000
+
+
+def add_audit_commands(areas: Any) -> None:  # noqa: ANN401 - argparse keeps its type to itself
+    """Add the area `audit` to a command's areas."""
+    area = areas.add_parser("audit", help="审计日志 / the audit log")
+    actions = area.add_subparsers(metavar="ACTION", required=True)
+    verify = actions.add_parser(
+        "verify",
+        help="核验审计日志 / verify the audit log",
+        description=_verify.__doc__,
+    )
+    _add_store(verify)
+    verify.add_argument(
+        "--key",
+        metavar="FILE",
+        type=Path,
+        help="检查点签名者的公钥 / the public key of who signs checkpoints",
+    )
+    verify.add_argument("--json", action="store_true", help="输出 JSON / print JSON")
+    verify.set_defaults(command=_verify)
+
+    checkpoint = actions.add_parser(
+        "checkpoint",
+        help="签发检查点 / sign a checkpoint",
+        description=_checkpoint.__doc__,
+    )
+    _add_store(checkpoint)
+    checkpoint.add_argument(
+        "--key",
+        required=True,
+        metavar="FILE",
+        type=Path,
+        help="签名私钥，权限 0600 / the private key that signs, mode 0600",
+    )
+    checkpoint.add_argument(
+        "--out",
+        required=True,
+        metavar="FILE",
+        type=Path,
+        help="检查点文件，不覆盖 / the checkpoint, never overwritten",
+    )
+    checkpoint.add_argument("--json", action="store_true", help="输出 JSON / print JSON")
+    checkpoint.set_defaults(command=_checkpoint)
+
+
+def _add_store(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--store",
+        metavar="URL",
+        default=os.environ.get(STORE_VARIABLE),
+        help=f"数据库地址，缺省为 {STORE_VARIABLE} / the store, default {STORE_VARIABLE}",
+    )
+    parser.add_argument(
+        "--checkpoint",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="库外保存的检查点，可多次给出 / a checkpoint kept outside the store, repeatable",
+    )
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    """核验审计日志 / Verify the audit log of a store against checkpoints kept outside it."""
+    from msb_identity.foundation.audit.verify import check_audit
+
+    key = None
+    if arguments.key is not None:
+        try:
+            key = read_verifying_key(arguments.key)
+        except (EncodingRefused, KeyRefused) as error:
+            name = shown_name(str(arguments.key))
+            zh, en = f"{name} 不是公钥", f"{name} is not a public key"
+            raise CommandError(zh, en) from error
+    held = _held(arguments)
+    store, name = _open_store(arguments)
+    try:
+        report = check_audit(store, checkpoints=held, key=key, progress=_progress())
+    finally:
+        store.close()
+    return print_reports([(name, report)], as_json=arguments.json)
+
+
+def _checkpoint(arguments: argparse.Namespace) -> int:
+    """签发检查点 / Verify what came since the newest held checkpoint, and sign where chains end.
+
+    Exit status as of verifying: where the log shows a change, nothing is signed.
+    """
+    from msb_identity.foundation.audit.checkpoint import make_checkpoint, newest, parse_checkpoint
+
+    out: Path = arguments.out
+    name = shown_name(str(out))
+    if out.exists() or out.is_symlink():
+        zh, en = f"{name} 已存在，不覆盖", f"{name} exists and is not overwritten"
+        raise CommandError(zh, en)
+    key = read_signing_key(arguments.key)
+    held = _held(arguments)
+    store, store_name = _open_store(arguments)
+    try:
+        made = make_checkpoint(store, key, previous=newest(held) if held else None)
+    except Refused as refused:
+        return print_reports([(store_name, refused.report)], as_json=arguments.json)
+    finally:
+        store.close()
+    write_whole(out, made)
+    _, checkpoint = parse_checkpoint(made)
+    if arguments.json:
+        said = {"file": str(out), "time": checkpoint.time.isoformat(), "count": checkpoint.count}
+        write_out(json.dumps(said, ensure_ascii=False))
+    else:
+        write_out(f"检查点已写入 {name}，请保存在库外 / {name} written: keep it outside the store")
+    return 0
+
+
+def _open_store(arguments: argparse.Namespace) -> tuple[Store, str]:
+    """Open the store that must be there; its name for display has no password."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    from msb_identity.foundation.store import Store
+
+    if not arguments.store:
+        zh, en = "请用 --store 指定数据库", f"name the store with --store or {STORE_VARIABLE}"
+        raise CommandError(zh, en)
+    store = Store.open(arguments.store, existing=True)
+    try:
+        return store, make_url(arguments.store).render_as_string(hide_password=True)
+    except ArgumentError:  # which Store.open has refused already
+        return store, "STORE"
+
+
+def _held(arguments: argparse.Namespace) -> list[bytes]:
+    from msb_identity.foundation.audit.checkpoint import MAX_CHECKPOINT_BYTES
+
+    return [read_input(name, limit=MAX_CHECKPOINT_BYTES) for name in arguments.checkpoint]
+
+
+def _progress() -> Callable[[int], None]:
+    """Tell how far it has come: in place on a terminal, a line now and then elsewhere."""
+    done = told = 0
+
+    def progress(count: int) -> None:
+        nonlocal done, told
+        done += count
+        if done - told < _PROGRESS_EVERY:
+            return
+        told = done
+        on_terminal = sys.stderr.isatty()
+        start, end = ("\r", "") if on_terminal else ("", "\n")
+        sys.stderr.write(f"{start}已核验 {done} 条 / {done} entries verified{end}")
+        sys.stderr.flush()
+
+    return progress

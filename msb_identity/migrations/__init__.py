@@ -1,0 +1,1 @@
+"""Migrations of the tables of msb_identity, one module each; loaded by Alembic, never imported."""

@@ -1,0 +1,1 @@
+"""Migrations of the tables of msb_wallet: `wallet` (licences), `checker` (what scans remember)."""

@@ -1,0 +1,1 @@
+"""One module for each migration; loaded by Alembic, never imported."""
