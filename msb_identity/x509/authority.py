@@ -85,10 +85,7 @@ class CertificateAuthority:
         crl_url, ocsp_url: where what this CA says of revocation will be; certificates name it.
         AuthorityRefused where the folder has an authority already.
         """
-        for url in (crl_url, ocsp_url):
-            if url is not None and not _URL.fullmatch(url):
-                message = "where revocation is published is an http or https URL"
-                raise AuthorityRefused(message)
+        _check_urls(crl_url, ocsp_url)
         key = generate_key(kind)
         particulars = Particulars(path_length=path_length)
         with folder_lock(folder):
@@ -290,6 +287,13 @@ def _make_root(
             particulars=particulars,
         ),
     )
+
+
+def _check_urls(*urls: str | None) -> None:
+    for url in urls:
+        if url is not None and not _URL.fullmatch(url):
+            message = "where revocation is published is an http or https URL"
+            raise AuthorityRefused(message)
 
 
 def _new_serial() -> int:
