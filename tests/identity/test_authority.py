@@ -232,6 +232,17 @@ def test_what_does_not_go_together_is_refused(root: CertificateAuthority) -> Non
             root.issue(PERSON, key("x").public, role=role, particulars=wanted)
 
 
+def test_nobody_gets_the_authoritys_own_name(root: CertificateAuthority) -> None:
+    with pytest.raises(AuthorityRefused, match="own name"):
+        root.issue(Subject.of("root ca"), key("x").public, role=Role.PERSON)
+
+
+def test_where_revocation_is_published_is_a_url(tmp_path: Path) -> None:
+    for url in ("", "crl", "file:///etc/passwd", "http://a b"):
+        with pytest.raises(AuthorityRefused, match="URL"):
+            CertificateAuthority.create(tmp_path / "u", Subject.of("U"), crl_url=url)
+
+
 def test_it_is_made_once_and_opened_as_it_was(root: CertificateAuthority, tmp_path: Path) -> None:
     again = CertificateAuthority.open(root.folder)
     assert (again.certificate, again.key.public) == (root.certificate, root.key.public)

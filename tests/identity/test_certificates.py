@@ -30,6 +30,7 @@ from msb_identity.x509.values import read_time
 from tests.identity.authorities import NOW, authority, changed, key
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 ROOT = authority("reading root")
@@ -76,6 +77,32 @@ def test_certificates_beside_keys_made_elsewhere_are_read(vectors: Path, file: s
     opened = load_pkcs12((vectors / "seal" / file).read_bytes(), "777777")
     for data in opened.certificates:
         assert Certificate.load(data).key == opened.key.public
+
+
+@pytest.mark.parametrize(
+    ("file", "count"),
+    [
+        ("seal/UserV5.esl", 2),
+        ("seal/UserV4.esl", 2),
+        ("seal/UserV1.esl", 2),
+        ("seal/blobs/jiangsu_tax_v4/Sign_0_SignedValue.dat", 2),
+    ],
+)
+def test_certificates_inside_real_seals_are_read(vectors: Path, file: str, count: int) -> None:
+    found = {
+        Certificate.load(data)
+        for data in _octet_strings(der.read_ber((vectors / file).read_bytes()))
+        if data[:1] == b"\x30"
+    }
+    assert len(found) == count
+    assert all(one.key.kind is KeyKind.SM2 for one in found)
+
+
+def _octet_strings(element: der.Element) -> Iterator[bytes]:
+    if element.tag == der.OCTET_STRING:
+        yield element.content
+    for child in element.children:
+        yield from _octet_strings(child)
 
 
 @pytest.mark.parametrize("file", ["sm2/leaf.csr", "sm2/tongsuo_sm2-csr.pem"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -278,6 +279,19 @@ def test_looped_and_cross_signed_chains_end() -> None:
     assert found(report) == ("indeterminate", "chain", "no-anchor")
     crossed = entity("two", issuer=ROOT, ca=True)
     assert check(two.issue("crossed"), *loop, crossed, trust=ROOT).verdict is Verdict.VALID
+
+
+def test_a_mesh_of_authorities_that_all_signed_each_other_ends_soon() -> None:
+    names = [f"mesh {n}" for n in range(14)]
+    roots = {name: authority(name) for name in names}
+    mesh = [
+        entity(name, issuer=roots[other], ca=True) for name in names for other in names
+        if name != other
+    ]  # fmt: skip
+    began = time.process_time()
+    report = check(roots[names[0]].issue("meshed"), *mesh, trust=ROOT)
+    assert report.verdict is Verdict.INDETERMINATE
+    assert time.process_time() - began < 5
 
 
 def test_a_chain_of_eight_holds_and_one_of_nine_is_too_long() -> None:
