@@ -1,17 +1,17 @@
-"""The command msb-identity: keys and tokens.
+"""The command msb-identity: keys, certificates and tokens.
 
 Thin: each subcommand reads its arguments, calls one public function and prints what it says.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msb_identity.envelopes.jose import MAX_JWS_CHARS, public_jwk
-from msb_identity.envelopes.keyfiles import write_signing_key, write_verifying_key
+from msb_identity.certificate_commands import add_commands as add_certificate_commands
+from msb_identity.cli_keys import add_key_commands
+from msb_identity.envelopes.jose import MAX_JWS_CHARS
 from msb_identity.errors import EncodingRefused, KeyRefused
 from msb_identity.foundation.audit_commands import add_audit_commands
 from msb_identity.foundation.commands import (
@@ -25,7 +25,6 @@ from msb_identity.foundation.commands import (
     shown_name,
     write_out,
 )
-from msb_identity.pki.keys import KeyKind, generate_key
 from msb_identity.sso.tokens import TokenVerifier
 
 if TYPE_CHECKING:
@@ -36,7 +35,6 @@ _EXIT_STATUS = (
     "退出码 / exit status: 0 有效 valid, 1 无效 invalid, 3 无法判定 indeterminate,"
     " 2 用法错误或文件无法读取 called wrongly or unreadable file"
 )
-_ONE_FILE = ("私钥与公钥不能是同一个文件", "private and public key cannot share one file")
 _NO_STORE = ("请用 --store 指定数据库", "name the store with --store")
 _EMPTY_NAME = ("签发方和受众不能为空", "issuer and audience must not be empty")
 
@@ -58,30 +56,8 @@ def _parser() -> CommandParser:
     )
     areas = parser.add_subparsers(metavar="AREA", required=True)
 
-    key = areas.add_parser("key", help="密钥 / keys").add_subparsers(
-        metavar="ACTION", required=True
-    )
-    new = key.add_parser("new", help="生成密钥 / make a key", description=_new_key.__doc__)
-    new.add_argument(
-        "--kind",
-        required=True,
-        choices=[str(kind) for kind in KeyKind],
-        help="密钥种类 / kind of key",
-    )
-    new.add_argument(
-        "--out",
-        required=True,
-        metavar="FILE",
-        type=Path,
-        help="私钥文件，权限 0600，不覆盖 / private key, mode 0600, never overwritten",
-    )
-    new.add_argument(
-        "--public",
-        metavar="FILE",
-        type=Path,
-        help="公钥文件，不覆盖 / public key, never overwritten",
-    )
-    new.set_defaults(command=_new_key)
+    add_key_commands(areas)
+    add_certificate_commands(areas, _EXIT_STATUS)
 
     token = areas.add_parser("token", help="访问令牌 / access tokens")
     actions = token.add_subparsers(metavar="ACTION", required=True)
@@ -138,25 +114,6 @@ def _add_verify_arguments(verify: argparse.ArgumentParser) -> None:
     verify.set_defaults(command=_verify_token)
 
 
-def _new_key(arguments: argparse.Namespace) -> int:
-    """生成密钥，打印公钥 / Make a key, keep it in a private file and print its public JWK."""
-    out, public = arguments.out, arguments.public
-    for path in [out] if public is None else [out, public]:
-        if path.exists() or path.is_symlink():
-            raise _exists(path)
-    if public is not None and public.resolve() == out.resolve():
-        raise CommandError(*_ONE_FILE)
-    key = generate_key(KeyKind(arguments.kind))
-    try:
-        write_signing_key(out, key)
-    except FileExistsError:  # made by another process since we looked
-        raise _exists(out) from None
-    if public is not None:
-        write_verifying_key(public, key.public)
-    write_out(json.dumps(public_jwk(key.public)))
-    return 0
-
-
 def _migrate_store(arguments: argparse.Namespace) -> int:
     """升级身份库的表（请先备份） / Bring the identity tables up to date; make a backup first."""
     from msb_identity.foundation import protect
@@ -186,8 +143,3 @@ def _verify_token(arguments: argparse.Namespace) -> int:
     token = content.decode("ascii", "replace").strip()
     report = verifier.check(token, now=arguments.at)
     return print_reports([(arguments.file, report)], as_json=arguments.json, at=arguments.at)
-
-
-def _exists(path: Path) -> CommandError:
-    name = shown_name(str(path))
-    return CommandError(f"{name} 已存在，不覆盖", f"{name} exists and is not overwritten")

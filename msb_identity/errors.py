@@ -7,6 +7,9 @@ MsbError
 ├── SignatureRefused       a signature that does not verify, or is not strictly encoded
 ├── AlgorithmRefused       an algorithm that is unknown, or not the key's own
 ├── EncodingRefused        bytes that are not strictly what their format says
+├── CertificateRefused     a certificate, CRL, OCSP answer or request that cannot be read
+├── AuthorityRefused       a certificate authority that cannot do what it is asked
+├── FetchRefused           a CRL or OCSP answer that could not, or may not, be fetched
 ├── NoBackend              nothing on this machine can do SM2 as asked
 ├── SigningFailed          a signing service that failed, or answered with a wrong signature
 ├── ProtectionError        a sealed field does not open: wrong place, wrong key, changed bytes
@@ -61,6 +64,18 @@ class AlgorithmRefused(MsbError):
 
 class EncodingRefused(MsbError):
     """Bytes or text that break the strict encoding their format demands."""
+
+
+class CertificateRefused(MsbError):
+    """A certificate, CRL, OCSP answer or certificate request that is broken or beyond a cap."""
+
+
+class AuthorityRefused(MsbError):
+    """A certificate authority that cannot do what it is asked: no such number, no such folder."""
+
+
+class FetchRefused(MsbError):
+    """Something that could not be fetched, or that may not be."""
 
 
 class NoBackend(MsbError):

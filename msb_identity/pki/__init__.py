@@ -7,6 +7,7 @@ from msb_identity.pki.formats import (
     encode_public_key,
     load_key,
     load_public_key,
+    open_key_file,
 )
 from msb_identity.pki.keys import (
     KeyKind,
@@ -17,14 +18,14 @@ from msb_identity.pki.keys import (
     private_key,
     public_key,
 )
-from msb_identity.pki.pkcs12 import Pkcs12, load_pkcs12
+from msb_identity.pki.pkcs12 import KeyFile, load_pkcs12
 from msb_identity.pki.spki import verifying_key_from_spki
 
 __all__ = [
     "CallbackKey",
+    "KeyFile",
     "KeyFormat",
     "KeyKind",
-    "Pkcs12",
     "SignatureAlgorithm",
     "SigningKey",
     "VerifyingKey",
@@ -34,6 +35,7 @@ __all__ = [
     "load_key",
     "load_pkcs12",
     "load_public_key",
+    "open_key_file",
     "private_key",
     "public_key",
     "verifying_key_from_spki",

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from msb_identity.errors import EncodingRefused, KeyRefused, StoreError
 from msb_identity.pki import der, pbes
+from msb_identity.pki.keys import KeyKind
 from msb_identity.pki.pem import BEGIN, read_pem, write_pem
-from msb_identity.pki.pkcs12 import looks_like_pkcs12, read_pkcs12
+from msb_identity.pki.pkcs12 import KeyFile, looks_like_pkcs12, read_pkcs12
 from msb_identity.pki.privatekeys import (
     ec_private_key,
     encrypted_private_key_info,
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 MAX_KEY_BYTES = 262_144
 _PKCS8, _ENCRYPTED, _SEC1 = "PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "EC PRIVATE KEY"
 _PKCS1, _SPKI, _PKCS1_PUBLIC = "RSA PRIVATE KEY", "PUBLIC KEY", "RSA PUBLIC KEY"
-_EC_PARAMETERS = "EC PARAMETERS"
+_EC_PARAMETERS, _SM2_PARAMETERS = "EC PARAMETERS", "SM2 PARAMETERS"
+_SEC1_SM2 = "SM2 PRIVATE KEY"  # what OpenSSL 3 calls SEC1 around an SM2 key
 
 _log = logging.getLogger(__name__)
 
@@ -54,20 +56,27 @@ def load_key(source: bytes | Path, password: str | bytes | None = None) -> Signi
     """Load a private key from bytes or a file, in whatever form it is.
 
     password: text or its UTF-8, for encrypted forms alone; KeyRefused where one was given for a key
-    that is not encrypted. StoreError where a file cannot be read. What a PKCS#12 file holds besides
-    its key is given by `pkcs12.load_pkcs12`; parts of it that cannot be opened are logged as a
-    warning here.
+    that is not encrypted. StoreError where a file cannot be read. Parts of a PKCS#12 file that
+    cannot be opened are logged as a warning; `open_key_file` gives them.
     """
+    found = open_key_file(source, password)
+    for warning in found.warnings:
+        _log.warning("PKCS#12: %s; its certificates must be given apart", warning)
+    return found.key
+
+
+def open_key_file(source: bytes | Path, password: str | bytes | None = None) -> KeyFile:
+    """Load a private key as `load_key` does, with what else a PKCS#12 file holds."""
     data, secret = _bytes_of(source), pbes.Password(password)
     try:
-        key, encrypted = _private(data, secret)
+        found, encrypted = _private(data, secret)
     except EncodingRefused as error:
         message = f"no private key: {error}"
         raise KeyRefused(message) from error
     if secret.given and not encrypted:
         message = "a password was given, but the key is not encrypted"
         raise KeyRefused(message)
-    return key
+    return found
 
 
 def load_public_key(source: bytes | Path) -> VerifyingKey:
@@ -146,30 +155,28 @@ def _read(path: Path) -> bytes:
         raise StoreError(message) from error
 
 
-def _private(data: bytes, password: pbes.Password) -> tuple[SigningKey, bool]:
-    """Give the key, and whether it was encrypted."""
+def _private(data: bytes, password: pbes.Password) -> tuple[KeyFile, bool]:
+    """Give the content, and whether it was encrypted."""
     if _is_json(data):
-        return _private_jwk(data), False
+        return KeyFile(_private_jwk(data)), False
     if data.lstrip()[: len(BEGIN)] == BEGIN:
         label, content = _one_block(data)
         reader = _READERS.get(label)
         if reader is None:
             message = f"{label} where a private key belongs"
             raise KeyRefused(message)
-        return reader(der.read_der(content), password), label == _ENCRYPTED
+        return KeyFile(reader(der.read_der(content), password)), label == _ENCRYPTED
     if looks_like_pkcs12(element := der.read_ber(data)):
-        found = read_pkcs12(element, password)
-        for warning in found.warnings:
-            _log.warning("PKCS#12: %s; its certificates must be given apart", warning)
-        return found.key, True
+        return read_pkcs12(element, password), True
     label = _label_of(der.read_der(data))
-    return _READERS[label](element, password), label == _ENCRYPTED
+    return KeyFile(_READERS[label](element, password)), label == _ENCRYPTED
 
 
 _READERS: Mapping[str, Callable[[der.Element, pbes.Password], SigningKey]] = {
     _PKCS8: lambda element, _: read_private_key_info(element),
     _ENCRYPTED: read_encrypted_private_key_info,
     _SEC1: lambda element, _: read_ec_private_key(element),
+    _SEC1_SM2: lambda element, _: read_ec_private_key(element, KeyKind.SM2),
     _PKCS1: lambda element, _: read_rsa_private_key(element),
 }
 _INTEGER, _OCTETS, _SEQUENCE = der.INTEGER, der.OCTET_STRING, der.SEQUENCE
@@ -197,7 +204,8 @@ def _label_of(element: der.Element) -> str:
 def _one_block(data: bytes) -> tuple[str, bytes]:
     """Give the one block of a PEM file; OpenSSL may write the curve's name before an EC key."""
     blocks = read_pem(data)
-    if [label for label, _ in blocks] == [_EC_PARAMETERS, _SEC1]:
+    labels = [label for label, _ in blocks]
+    if labels in ([_EC_PARAMETERS, _SEC1], [_SM2_PARAMETERS, _SEC1_SM2]):
         curve = read_curve(der.read_der(blocks.pop(0)[1]))
         read_ec_private_key(der.read_der(blocks[0][1]), curve)
     if len(blocks) != 1:

@@ -55,7 +55,8 @@ _HMACS: Mapping[str, Callable[[], HashAlgorithm]] = {
     _OID_HMAC_SHA256: SHA256,
     "1.2.840.113549.2.10": SHA384,
     "1.2.840.113549.2.11": SHA512,
-    "1.2.156.10197.1.401.3.1": SM3,
+    "1.2.156.10197.1.401.3.1": SM3,  # GM/T 0091, OpenSSL
+    "1.2.156.10197.1.401.2": SM3,  # GmSSL
 }
 # Cipher, and bytes of its key.
 _CIPHERS: Mapping[str, tuple[Callable[[bytes], BlockCipherAlgorithm], int]] = {
@@ -114,6 +115,9 @@ class Password:
         except UnicodeError:
             message = "a password is text that UTF-8 can write"
             raise WrongPassword(message) from None
+        if "\0" in self.text:  # HMAC cannot tell a password from one with zeros behind
+            message = "a password has no zero character"
+            raise WrongPassword(message)
 
     @property
     def bmp(self) -> bytes:
@@ -143,6 +147,7 @@ def decrypt(algorithm: der.Element, ciphertext: bytes, password: Password) -> by
         key = pkcs12_derive(_SHA1, password, salt, iterations, purpose=FOR_KEY, size=size)
         iv = pkcs12_derive(_SHA1, password, salt, iterations, purpose=FOR_IV, size=8)
         cipher = TripleDES
+        key += key[: 24 - size]  # two-key 3DES is three-key with the first key again
     else:
         raise _unsupported(named)
     return _unpad(cipher, key, iv, ciphertext)

@@ -49,12 +49,12 @@ _HMACS: Mapping[str, Callable[[], HashAlgorithm]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Pkcs12:
+class KeyFile:
     """What a file held: its key, the DER of its certificates, and what could not be opened."""
 
     key: SigningKey
-    certificates: tuple[bytes, ...]
-    warnings: tuple[str, ...]
+    certificates: tuple[bytes, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def looks_like_pkcs12(element: der.Element) -> bool:
@@ -69,7 +69,7 @@ def looks_like_pkcs12(element: der.Element) -> bool:
     )
 
 
-def load_pkcs12(data: bytes, password: str | bytes | None = None) -> Pkcs12:
+def load_pkcs12(data: bytes, password: str | bytes | None = None) -> KeyFile:
     """Open a PKCS#12 file; KeyRefused, or WrongPassword, where that cannot be done.
 
     password: text, or its UTF-8; "" for files that were made with an empty one.
@@ -81,7 +81,7 @@ def load_pkcs12(data: bytes, password: str | bytes | None = None) -> Pkcs12:
         raise KeyRefused(message) from error
 
 
-def read_pkcs12(pfx: der.Element, password: pbes.Password) -> Pkcs12:
+def read_pkcs12(pfx: der.Element, password: pbes.Password) -> KeyFile:
     """Check the MAC and read all bags."""
     if not password.given:
         message = "a PKCS#12 file needs its password"
@@ -95,7 +95,7 @@ def read_pkcs12(pfx: der.Element, password: pbes.Password) -> Pkcs12:
     return read_safe(content, password)
 
 
-def read_safe(content: bytes, password: pbes.Password) -> Pkcs12:
+def read_safe(content: bytes, password: pbes.Password) -> KeyFile:
     """Read an AuthenticatedSafe whose MAC was checked."""
     found = _Found(password)
     for info in der.read_ber(content).sequence():
@@ -107,7 +107,7 @@ def read_safe(content: bytes, password: pbes.Password) -> Pkcs12:
         reasons = "".join(f"; {warning}" for warning in found.warnings)
         message = f"a PKCS#12 file with {len(found.keys)} keys, not one{reasons}"
         raise KeyRefused(message)
-    return Pkcs12(found.keys[0], tuple(found.certificates), tuple(found.warnings))
+    return KeyFile(found.keys[0], tuple(found.certificates), tuple(found.warnings))
 
 
 @dataclass

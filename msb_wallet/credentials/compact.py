@@ -24,6 +24,7 @@ from msb_identity.envelopes.cose import (
 from msb_identity.errors import EncodingRefused, IdentifierRefused, KeyRefused
 from msb_identity.foundation.clock import from_seconds
 from msb_identity.foundation.text import is_showable
+from msb_identity.pki.keys import KeyKind
 from msb_wallet.licences.identifier import ROOT, LicenceIdentifier
 from msb_wallet.licences.status_list import ENTRIES, is_status_uri
 
@@ -41,6 +42,8 @@ _REQUIRED = {_ISS, _SUB, _EXP, _NBF, _IAT, _STATUS, _FIELDS}
 _COSE_KEY = 1  # confirmation method (RFC 8747 section 3.1)
 _FIELD_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,31}", re.ASCII)
 _HEADER = {1, KEY_ID}
+HOLDER_KEYS = (KeyKind.SM2, KeyKind.P256)
+"""The kinds of key a holder's device may have: they fit a code, and every device has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,9 @@ def sign_credential(
         _FIELDS: named,
     }
     if holder_key is not None:
+        if holder_key.kind not in HOLDER_KEYS:
+            message = f"a device key is SM2 or P-256, not {holder_key.kind}"
+            raise KeyRefused(message)
         claims[_CNF] = {_COSE_KEY: key_to_cose(holder_key)}
     return sign1(cbor.encode(claims), key, header={KEY_ID: key.public.key_id})
 
@@ -151,7 +157,11 @@ def _confirmation(value: cbor.Value) -> VerifyingKey:
     if not isinstance(value, dict) or set(value) != {_COSE_KEY}:
         message = "cnf holds one COSE_Key"
         raise EncodingRefused(message)
-    return key_from_cose(value[_COSE_KEY])
+    key = key_from_cose(value[_COSE_KEY])
+    if key.kind not in HOLDER_KEYS:
+        message = f"a device key is SM2 or P-256, not {key.kind}"
+        raise EncodingRefused(message)
+    return key
 
 
 def _status(value: cbor.Value) -> StatusReference:

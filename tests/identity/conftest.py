@@ -24,7 +24,7 @@ from msb_identity.sso import sessions
 from msb_identity.sso.sessions import Sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from msb_identity.people.accounts import Person
 
@@ -156,3 +156,93 @@ def _race(script: str, *arguments: str, processes: int = 2) -> list[str]:
     results = [process.communicate(timeout=120) for process in running]
     assert [process.returncode for process in running] == [0] * processes, results
     return [out.strip() for out, _ in results]
+
+
+WEAK = {
+    "sha1": (["rsa:2048"], "-sha1"),
+    "md5": (["rsa:2048"], "-md5"),
+    "1024": (["rsa:1024"], "-sha256"),
+}
+
+
+@pytest.fixture(scope="session")
+def openssl_weak(
+    program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[bytes, bytes]]:
+    """Roots and leaves whose algorithms prove too little."""
+    made = _OpensslPairs(program("openssl"), tmp_path_factory.mktemp("weak"))
+    return {name: made.pair(name, *key, digest) for name, (key, digest) in WEAK.items()}
+
+
+@pytest.fixture(scope="session")
+def openssl_unknown(
+    program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[bytes, bytes]]:
+    """Roots and leaves of kinds that we do not have, by what a report must call them."""
+    made = _OpensslPairs(program("openssl"), tmp_path_factory.mktemp("unknown"))
+    return {
+        "P-384": made.pair("p384", "ec", "-sha384", "-pkeyopt", "ec_paramgen_curve:P-384"),
+        "Ed448": made.pair("ed448", "ed448", ""),
+    }
+
+
+class _OpensslPairs:
+    """Makes a root and a leaf of the same kind with the program openssl."""
+
+    def __init__(self, openssl: str, folder: Path) -> None:
+        self._openssl, self._folder = openssl, folder
+
+    def pair(self, name: str, key: str, digest: str, *more: str) -> tuple[bytes, bytes]:
+        root, leaf = self._folder / f"{name}-root", self._folder / f"{name}-leaf"
+        hashed = [digest] if digest else []
+        self._run(
+            "req",
+            "-x509",
+            "-newkey",
+            key,
+            *more,
+            *hashed,
+            "-nodes",
+            "-subj",
+            f"/CN={name}",
+            "-days",
+            "900",
+            "-keyout",
+            f"{root}.key",
+            "-out",
+            f"{root}.pem",
+        )
+        self._run(
+            "req",
+            "-newkey",
+            key,
+            *more,
+            *hashed,
+            "-nodes",
+            "-subj",
+            f"/CN={name} leaf",
+            "-keyout",
+            f"{leaf}.key",
+            "-out",
+            f"{leaf}.csr",
+        )
+        self._run(
+            "x509",
+            "-req",
+            "-in",
+            f"{leaf}.csr",
+            "-CA",
+            f"{root}.pem",
+            "-CAkey",
+            f"{root}.key",
+            *hashed,
+            "-days",
+            "900",
+            "-CAcreateserial",
+            "-out",
+            f"{leaf}.pem",
+        )
+        return Path(f"{root}.pem").read_bytes(), Path(f"{leaf}.pem").read_bytes()
+
+    def _run(self, *arguments: str) -> None:
+        subprocess.run([self._openssl, *arguments], check=True, capture_output=True)

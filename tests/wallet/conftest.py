@@ -20,6 +20,7 @@ from msb_identity.pki.keys import KeyKind, SigningKey
 from msb_identity.sso.tokens import VerifiedToken
 from msb_wallet.cards.pack import CardPack
 from msb_wallet.codes.present import show_offline
+from msb_wallet.credentials.compact import HOLDER_KEYS
 from msb_wallet.folder import CONFIGURATION_FILE, DataFolder
 from msb_wallet.scan.regions import LIST_FILE
 from msb_wallet.scan.verifier import Verifier
@@ -116,7 +117,7 @@ class World:
         """The holder's devices: a browser has no SM2, an app has it."""
         return {
             kind: ensure_signing_key(self.path / "keys" / f"device-{kind}.jwk", kind)
-            for kind in KeyKind
+            for kind in HOLDER_KEYS
         }
 
     @cached_property

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from msb_identity.errors import KeyRefused
 from msb_identity.pki.keys import KeyKind, generate_key
 from msb_wallet.cards import pack
 from msb_wallet.codes.present import show_offline
+from msb_wallet.credentials.compact import HOLDER_KEYS
 from msb_wallet.errors import LicenceNotFound, PresentRefused
 from msb_wallet.licences.identifier import LicenceIdentifier
 from msb_wallet.licences.status import Reason
@@ -98,7 +100,7 @@ def test_a_token_of_nobody_has_no_pack(world: World) -> None:
         world.pack.show_printed(nobody, world.licences[SM2], now=NOW)
 
 
-@pytest.mark.parametrize("device", KeyKind)
+@pytest.mark.parametrize("device", HOLDER_KEYS)
 def test_a_device_is_bound_to_one_licence(world: World, device: KeyKind) -> None:
     key = world.devices[device].public
     bound = claims(world.bound(SM2, key))
@@ -150,3 +152,9 @@ def test_an_expired_token_opens_no_card_pack(world: World) -> None:
             world.pack.cards(world.holder, now=late)
         with pytest.raises(PresentRefused, match="expired"):
             world.pack.show_online(world.holder, world.licences[SM2], now=late)
+
+
+@pytest.mark.parametrize("kind", [KeyKind.RSA, KeyKind.ED25519])
+def test_a_device_has_a_key_that_fits_a_code(world: World, kind: KeyKind) -> None:
+    with pytest.raises(KeyRefused, match="SM2 or P-256"):
+        world.bound(SM2, generate_key(kind).public)

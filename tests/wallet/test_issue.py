@@ -24,7 +24,7 @@ from msb_wallet.codes.payload import CodeKind, write_code
 from msb_wallet.codes.present import MAX_AUDIENCE, show_offline
 from msb_wallet.codes.qr import draw_png, read_picture
 from msb_wallet.credentials import compact
-from msb_wallet.credentials.compact import parse_credential
+from msb_wallet.credentials.compact import HOLDER_KEYS, parse_credential
 from msb_wallet.errors import LicenceNotFound, LicenceRefused
 from msb_wallet.licences import issue as issue_module
 from msb_wallet.licences.identifier import LicenceIdentifier
@@ -444,7 +444,7 @@ def test_a_device_gets_a_credential_of_its_own(desk: Desk) -> None:
     identifier = desk.issuer.issue(good_row(), now=NOW).identifier
     printed = parse_credential(stored(desk, identifier).credential)
     assert printed.holder_key is None
-    for kind in KeyKind:
+    for kind in HOLDER_KEYS:
         device = generate_key(kind).public
         bound = parse_credential(desk.issuer.bind_device(identifier, device, now=NOW))
         bound.envelope.verify(desk.key.public)
@@ -456,7 +456,7 @@ def test_a_device_gets_a_credential_of_its_own(desk: Desk) -> None:
     with sqlite3.connect(desk.folder / "store.sqlite") as other:
         [[rows]] = other.execute("SELECT count(*) FROM device_credentials").fetchall()
     other.close()
-    assert rows == len(KeyKind)
+    assert rows == len(HOLDER_KEYS)
 
 
 def test_a_device_is_bound_to_licences_of_this_issuer_only(desk: Desk) -> None:

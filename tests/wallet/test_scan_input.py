@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from msb_identity.pki.keys import KeyKind
 from msb_wallet.codes.payload import CodeKind as Kind
 from msb_wallet.codes.payload import encode_base45, write_code
 from msb_wallet.codes.qr import MAX_PICTURE_BYTES, draw_png, draw_svg
+from msb_wallet.credentials.compact import HOLDER_KEYS
 from tests.wallet.conftest import NOW, assert_step, assert_valid
 from tests.wallet.craft import ALPHABET, unwrap, wrap
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from msb_identity.foundation.report import Report
+    from msb_identity.pki.keys import KeyKind
     from msb_wallet.scan.verifier import Verifier
     from tests.wallet.conftest import World
 
@@ -158,7 +159,7 @@ def side_by_side(*pictures: bytes) -> bytes:
     return saved(sheet)
 
 
-@pytest.mark.parametrize("issuer", KeyKind)
+@pytest.mark.parametrize("issuer", HOLDER_KEYS)
 def test_a_picture_is_as_good_as_its_text(world: World, tmp_path: Path, issuer: KeyKind) -> None:
     online = world.verifier(online=True)
     for text in (world.online(issuer), world.printed(issuer), world.offline(issuer)):

@@ -1,0 +1,162 @@
+"""Fetching CRLs and OCSP answers: plain HTTP, to public addresses, within limits.
+
+What is fetched is signed, so HTTP is enough (RFC 5280 section 8 advises against https here). A name
+is resolved once and the connection goes to the very address that was checked, so that no second
+look-up can lead inside. Every redirect is checked again.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import socket
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urljoin, urlsplit
+
+from msb_identity.errors import FetchRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_URL_CHARS = 2_048
+MAX_REDIRECTS = 3
+MAX_ADDRESSES = 4
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_HTTP_PORT = 80
+# Networks that carry an IPv4 address inside and so lead wherever that one does.
+_CARRIERS = tuple(ipaddress.ip_network(n) for n in ("64:ff9b::/96", "2002::/16", "2001::/32"))
+
+
+class Fetcher(Protocol):
+    """Whatever can get a CRL and ask a responder; FetchRefused where it cannot."""
+
+    def get(self, url: str, *, limit: int) -> bytes:
+        """Give the body at `url`, at most `limit` bytes."""
+
+    def post(self, url: str, body: bytes, *, content_type: str, limit: int) -> bytes:
+        """Send `body` and give what is answered, at most `limit` bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpFetcher:
+    """The fetcher over real HTTP.
+
+    timeout: for one whole exchange, redirects included each anew.
+    allow_private: also connect to loopback, private and link-local addresses.
+    """
+
+    timeout: timedelta = timedelta(seconds=10)
+    allow_private: bool = False
+
+    def get(self, url: str, *, limit: int) -> bytes:
+        """Give the body at `url`, at most `limit` bytes; FetchRefused otherwise."""
+        for _ in range(1 + MAX_REDIRECTS):
+            status, location, body = self._exchange("GET", url, b"", {}, limit)
+            if status not in _REDIRECTS or not location:
+                return _checked(status, body)
+            url = urljoin(url, location)
+        message = f"more than {MAX_REDIRECTS} redirects"
+        raise FetchRefused(message)
+
+    def post(self, url: str, body: bytes, *, content_type: str, limit: int) -> bytes:
+        """Send `body` and give the answer, at most `limit` bytes; a redirect is refused."""
+        status, _, answer = self._exchange("POST", url, body, {"Content-Type": content_type}, limit)
+        return _checked(status, answer)
+
+    def _exchange(
+        self, method: str, url: str, body: bytes, headers: Mapping[str, str], limit: int
+    ) -> tuple[int, str, bytes]:
+        host, port, target = _parts(url)
+        seconds = self.timeout.total_seconds()
+        connection = http.client.HTTPConnection(host, port, timeout=seconds)
+        try:
+            connection.sock = self._connect(host, port, seconds)
+            # Closing from outside ends a sender of one byte a second, which no socket timeout does.
+            timer = threading.Timer(seconds, _shut, [connection.sock])
+            timer.daemon = True
+            timer.start()
+            try:
+                connection.request(method, target, body or None, dict(headers))
+                response = connection.getresponse()
+                content = response.read(limit + 1)
+            finally:
+                timer.cancel()
+            if len(content) > limit:
+                message = f"an answer of more than {limit} bytes"
+                raise FetchRefused(message)
+            if response.length:
+                message = "an answer that was cut short"
+                raise FetchRefused(message)
+            return response.status, response.headers.get("Location", ""), content
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            message = f"nothing could be fetched: {type(error).__name__}"
+            raise FetchRefused(message) from error
+        finally:
+            connection.close()
+
+    def _connect(self, host: str, port: int, seconds: float) -> socket.socket:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        error: OSError | None = None
+        for family, kind, protocol, _, address in found[:MAX_ADDRESSES]:
+            if not self.allow_private and not is_public(str(address[0])):
+                message = "the address is not a public one"
+                raise FetchRefused(message)
+            connection = socket.socket(family, kind, protocol)
+            connection.settimeout(seconds)
+            try:
+                connection.connect(address)
+            except OSError as failed:
+                connection.close()
+                error = failed
+            else:
+                return connection
+        raise error or OSError
+
+
+def is_public(address: str) -> bool:
+    """Whether an address is reachable on the public internet and hides no private one."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return is_public(str(parsed.ipv4_mapped))
+        if any(parsed in network for network in _CARRIERS):
+            return False
+    return parsed.is_global and not parsed.is_multicast
+
+
+def _parts(url: str) -> tuple[str, int, str]:
+    """Give host, port and target of an http URL that is one."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _HTTP_PORT
+    except ValueError as error:
+        message = "not a URL"
+        raise FetchRefused(message) from error
+    printable = url.isascii() and url.isprintable() and " " not in url
+    if len(url) > MAX_URL_CHARS or not printable or parts.scheme != "http" or not parts.hostname:
+        message = "only http URLs are fetched"
+        raise FetchRefused(message)
+    if parts.username is not None or parts.password is not None:
+        message = "a URL with a name or a password in it"
+        raise FetchRefused(message)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return parts.hostname, port, target
+
+
+def _checked(status: int, body: bytes) -> bytes:
+    if status != http.client.OK:
+        message = f"HTTP status {status}"
+        raise FetchRefused(message)
+    return body
+
+
+def _shut(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
