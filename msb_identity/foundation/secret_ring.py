@@ -22,7 +22,7 @@ from msb_identity.foundation.files import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 SECRET_BYTES = 32
@@ -118,7 +118,3 @@ def _number(name: str) -> int:
     if str(number) != name or not 0 < number <= _LAST:
         raise ValueError
     return number
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
