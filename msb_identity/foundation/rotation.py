@@ -86,13 +86,16 @@ def reseal(
 def start_rebuild(store: Store, protector: Protector) -> int:
     """Write new rows under a new index key from now on, and give its version.
 
-    What is looked up is looked up under both until `finish_rebuild`. Called again after a failure,
-    it goes on with the version that is there.
+    What is looked up is looked up under both until `finish_rebuild`; called before that, it gives
+    the version that is being rebuilt. A newer version that the key file has already is taken.
     """
-    ring = protector.index_ring
     with store.read() as connection:
-        written = protector.indexes(connection).version
-    version = ring.newest if ring.newest > written else ring.add()
+        indexes = protector.indexes(connection)
+    if indexes.several:
+        return indexes.version
+    ring = protector.index_ring
+    ring.refresh()
+    version = ring.newest if ring.newest > indexes.version else ring.add()
     with store.write() as connection:  # alone: nobody is writing under what was the newest
         indexes = protector.indexes(connection)
         if indexes.version < version:

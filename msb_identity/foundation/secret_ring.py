@@ -60,13 +60,18 @@ class SecretRing:
 
     def get(self, version: int) -> bytes:
         """Give a version, looking into the file again where it is not known yet."""
-        if version not in self._secrets and self._path is not None:
-            self._secrets = _read(self._path)
+        if version not in self._secrets:
+            self.refresh()
         if version not in self._secrets:
             name = "" if self._path is None else f" in {self._path.name}"
             message = f"there is no version {version} of this key{name}"
             raise ProtectionError(message)
         return self._secrets[version]
+
+    def refresh(self) -> None:
+        """Read the file again."""
+        if self._path is not None:
+            self._secrets = _read(self._path)
 
     def add(self) -> int:
         """Make a new version, from the system's randomness, and give its number."""
