@@ -139,12 +139,7 @@ _CONNECT: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": IDLE_TIMEOUT_MS,
     "application_name": "msb",
-}
-_SETTINGS = {
-    "synchronous_commit": "on",
-    "lock_timeout": str(BUSY_TIMEOUT_MS),
-    "idle_in_transaction_session_timeout": str(IDLE_TIMEOUT_MS),
-    "timezone": "UTC",
+    "client_encoding": "utf8",
 }
 
 
@@ -219,8 +214,14 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _prepare_postgresql(connection: Any, _record: object) -> None:  # noqa: ANN401 - as above
+    settings = {
+        "synchronous_commit": "on",
+        "lock_timeout": str(BUSY_TIMEOUT_MS),
+        "idle_in_transaction_session_timeout": str(IDLE_TIMEOUT_MS),
+        "timezone": "UTC",
+    }
     connection.autocommit = True
-    for name, value in _SETTINGS.items():
+    for name, value in settings.items():
         connection.execute("SELECT set_config(%s, %s, false)", (name, value))
     connection.autocommit = False
 

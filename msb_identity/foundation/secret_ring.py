@@ -22,7 +22,7 @@ from msb_identity.foundation.files import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 SECRET_BYTES = 32
@@ -60,13 +60,18 @@ class SecretRing:
 
     def get(self, version: int) -> bytes:
         """Give a version, looking into the file again where it is not known yet."""
-        if version not in self._secrets and self._path is not None:
-            self._secrets = _read(self._path)
+        if version not in self._secrets:
+            self.refresh()
         if version not in self._secrets:
             name = "" if self._path is None else f" in {self._path.name}"
             message = f"there is no version {version} of this key{name}"
             raise ProtectionError(message)
         return self._secrets[version]
+
+    def refresh(self) -> None:
+        """Read the file again."""
+        if self._path is not None:
+            self._secrets = _read(self._path)
 
     def add(self) -> int:
         """Make a new version, from the system's randomness, and give its number."""
@@ -118,7 +123,3 @@ def _number(name: str) -> int:
     if str(number) != name or not 0 < number <= _LAST:
         raise ValueError
     return number
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable

@@ -22,6 +22,8 @@ _MONGOLIAN_MARKS = frozenset("\u180e\u202f")
 
 def is_showable(text: str) -> bool:
     """Whether every character shows itself: no controls, no bidi marks, no blank but the space."""
+    if text.isascii():
+        return text.isprintable()
     return showable(text) == text
 
 

@@ -24,6 +24,7 @@ from sqlalchemy import (
     String,
     Table,
     insert,
+    or_,
     select,
     text,
 )
@@ -32,17 +33,19 @@ from sqlalchemy.exc import IntegrityError
 from msb_identity.errors import AccountRefused
 from msb_identity.foundation.clock import aware, from_seconds, seconds
 from msb_identity.foundation.protect import Place, mask_name, mask_number, mask_phone
+from msb_identity.foundation.rotation import SealedTable
 from msb_identity.foundation.schema import IDENTITY
 from msb_identity.foundation.text import is_showable
 from msb_identity.people.identifiers import check_identity_number, check_mobile
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, RowMapping
+    from sqlalchemy import ColumnElement, Connection, RowMapping
 
     from msb_identity.foundation.audit import Audit
-    from msb_identity.foundation.protect import Protector
+    from msb_identity.foundation.protect import Indexes, Protector
     from msb_identity.foundation.store import Store
 
 IDENTITY_NUMBER_DOMAIN = "identity-number"
@@ -69,6 +72,12 @@ people = Table(
     Column("index_version", Integer, nullable=False, server_default=text("1")),
 )
 _SEALED = ("name", "identity_number", "mobile")
+_INDEXED = {
+    "identity_number": ("identity_number_index", IDENTITY_NUMBER_DOMAIN),
+    "mobile": ("mobile_index", MOBILE_DOMAIN),
+}
+# One message for both numbers, so that it does not tell which of them is known.
+_KNOWN = "an account with this identity number or this mobile number exists already"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -138,40 +147,40 @@ class Accounts:
 
     def by_identity_number(self, identity_number: str) -> Person | None:
         """Find a person by the identity number."""
-        return self._find(people.c.identity_number_index == self.holder_index(identity_number))
+        number = check_identity_number(identity_number)
+        return self._find(people.c.identity_number_index, IDENTITY_NUMBER_DOMAIN, number)
 
     def by_mobile(self, mobile: str) -> Person | None:
         """Find the person whom this mobile number signs in."""
-        return self._find(people.c.mobile_index == self.mobile_index(mobile))
+        return self._find(people.c.mobile_index, MOBILE_DOMAIN, check_mobile(mobile))
 
     def get(self, person_id: str) -> Person | None:
         """Find a person by the account's id."""
-        return self._find(people.c.id == person_id)
+        with self._store.read() as connection:
+            return self._one(connection, people.c.id == person_id)
 
-    def holder_index(self, identity_number: str) -> bytes:
-        """Give the blind index of an identity number: a person's licences are found by it too."""
-        return self._protector.index(IDENTITY_NUMBER_DOMAIN, check_identity_number(identity_number))
+    def holder_indexes(self, connection: Connection, identity_number: str) -> list[bytes]:
+        """Give the blind indexes of an identity number: a person's licences are found by them."""
+        number = check_identity_number(identity_number)
+        return self._protector.indexes(connection).all(IDENTITY_NUMBER_DOMAIN, number)
 
     def mobile_index(self, mobile: str) -> bytes:
-        """Give the blind index of a mobile number."""
+        """Give what stands for a mobile number where attempts are counted and codes are kept."""
         return self._protector.index(MOBILE_DOMAIN, check_mobile(mobile))
 
     def _insert(self, person_id: str, values: dict[str, str], proofing: dict[str, Any]) -> None:
-        index = self._protector.index
         sealed = {
             column: self._protector.seal(value, Place("people", column, person_id))
             for column, value in values.items()
         }
-        row = {
-            "id": person_id,
-            "identity_number_index": index(IDENTITY_NUMBER_DOMAIN, values["identity_number"]),
-            "mobile_index": index(MOBILE_DOMAIN, values["mobile"]),
-            **sealed,
-            **proofing,
-        }
+        row: dict[str, Any] = {"id": person_id, **sealed, **proofing}
         try:
-            with self._store.write(locks=()) as connection:
-                connection.execute(insert(people).values(row))
+            with self._store.write(locks=self._locks(values)) as connection:
+                indexes = self._protector.indexes(connection)
+                if indexes.several and _is_known(connection, indexes, values):
+                    raise AccountRefused(_KNOWN)
+                row |= _make_indexes({k: v.encode() for k, v in values.items()}, indexes)
+                connection.execute(insert(people).values(index_version=indexes.version, **row))
                 if self._audit is not None:
                     self._audit.record(
                         "person.registered",
@@ -180,13 +189,20 @@ class Accounts:
                         connection=connection,
                     )
         except IntegrityError:
-            # One message for both numbers, so that it does not tell which of them is known.
-            message = "an account with this identity number or this mobile number exists already"
-            raise AccountRefused(message) from None
+            raise AccountRefused(_KNOWN) from None
 
-    def _find(self, condition: ColumnElement[bool]) -> Person | None:
+    def _locks(self, values: Mapping[str, str]) -> list[str]:
+        """Name both numbers; constraints differ with the version of the indexes, locks do not."""
+        numbers = [(domain, values[column]) for column, (_, domain) in _INDEXED.items()]
+        return [f"person {self._protector.index(*number).hex()}" for number in numbers]
+
+    def _find(self, column: Column[bytes], domain: str, value: str) -> Person | None:
         with self._store.read() as connection:
-            row = connection.execute(select(people).where(condition)).mappings().one_or_none()
+            indexes = self._protector.indexes(connection).all(domain, value)
+            return self._one(connection, column.in_(indexes))
+
+    def _one(self, connection: Connection, condition: ColumnElement[bool]) -> Person | None:
+        row = connection.execute(select(people).where(condition)).mappings().one_or_none()
         return None if row is None else self._open(row)
 
     def _open(self, row: RowMapping) -> Person:
@@ -201,6 +217,26 @@ class Accounts:
             level_method=row["level_method"],
             level_time=from_seconds(row["level_time"]),
         )
+
+
+def _is_known(connection: Connection, indexes: Indexes, values: Mapping[str, str]) -> bool:
+    conditions = [
+        people.c[index_column].in_(indexes.all(domain, values[column]))
+        for column, (index_column, domain) in _INDEXED.items()
+    ]
+    query = select(people.c.id).where(or_(*conditions)).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def _make_indexes(values: Mapping[str, bytes], indexes: Indexes) -> dict[str, bytes]:
+    return {
+        index_column: indexes.new(domain, values[column].decode())
+        for column, (index_column, domain) in _INDEXED.items()
+    }
+
+
+SEALED = SealedTable(people, _SEALED, index=_make_indexes)
+"""What `foundation.rotation` needs to know of this table."""
 
 
 def _check_name(name: str) -> str:

@@ -56,8 +56,10 @@ class CardPack:
         self, holder: VerifiedToken, *, after: str = "", now: datetime | None = None
     ) -> list[Card]:
         """Give a page of the holder's cards; the next begins after the last one's identifier."""
+        number = self._number(holder, now)
         with self._store.read() as connection:
-            found = list_by_holder(connection, self._index(holder, now), after=after, limit=PAGE)
+            indexes = self._accounts.holder_indexes(connection, number)
+            found = list_by_holder(connection, indexes, after=after, limit=PAGE)
         return [self._card(licence) for licence in found]
 
     def show_printed(
@@ -125,15 +127,16 @@ class CardPack:
     def _own(
         self, holder: VerifiedToken, identifier: LicenceIdentifier, now: datetime | None
     ) -> StoredLicence:
-        index = self._index(holder, now)
+        number = self._number(holder, now)
         with self._store.read() as connection:
+            indexes = self._accounts.holder_indexes(connection, number)
             licence = find_licence(connection, identifier.short)
-        if licence is None or licence.holder_index != index:
+        if licence is None or licence.holder_index not in indexes:
             message = "no such licence in this card pack"
             raise LicenceNotFound(message)
         return licence
 
-    def _index(self, holder: VerifiedToken, now: datetime | None) -> bytes:
+    def _number(self, holder: VerifiedToken, now: datetime | None) -> str:
         if aware(now) >= holder.expires_at:
             message = "the access token has expired: sign in again"
             raise PresentRefused(message)
@@ -141,7 +144,7 @@ class CardPack:
         if person is None or person.level < LEAST_LEVEL:
             message = f"cards need an account of real-name level {LEAST_LEVEL} or more"
             raise PresentRefused(message)
-        return self._accounts.holder_index(person.identity_number)
+        return person.identity_number
 
 
 def printed_code(licence: StoredLicence) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from msb_identity.errors import IdentifierRefused
 
@@ -36,17 +36,25 @@ class LicenceIdentifier:
     issuer_code: str
     serial: str
     version: int
+    short: str = field(init=False, repr=False, compare=False)
+    """The identifier without the root, as codes and tables carry it."""
 
     def __post_init__(self) -> None:
-        """Refuse parts that no identifier can have."""
+        """Refuse parts that no identifier can have, and compute the check character."""
         _match((*self._parts(), "0"))
         if self.version < 1:
             raise _refused("version", "版本号应从001起", "the version starts at 001")
+        parts = self._parts()
+        short = ".".join((*parts, check_character("".join(parts))))
+        object.__setattr__(self, "short", short)
 
     @classmethod
     def new(cls, type_code: str, issuer_code: str) -> LicenceIdentifier:
         """Make a first version with a random serial of about 103 bits."""
-        serial = "".join(secrets.choice(ALPHABET) for _ in range(SERIAL_LENGTH))
+        number, serial = secrets.randbelow(len(ALPHABET) ** SERIAL_LENGTH), ""
+        for _ in range(SERIAL_LENGTH):
+            number, digit = divmod(number, len(ALPHABET))
+            serial += ALPHABET[digit]
         return cls(type_code, issuer_code, serial, 1)
 
     @classmethod
@@ -66,12 +74,7 @@ class LicenceIdentifier:
     @property
     def check(self) -> str:
         """The check character."""
-        return check_character("".join(self._parts()))
-
-    @property
-    def short(self) -> str:
-        """The identifier without the root, as codes and tables carry it."""
-        return ".".join((*self._parts(), self.check))
+        return self.short[-1]
 
     @property
     def issuer_is_division(self) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert
 
@@ -21,9 +21,10 @@ from msb_identity.errors import (
     SignatureRefused,
     StoreError,
 )
-from msb_identity.foundation import strict_json
+from msb_identity.foundation import audit, strict_json
 from msb_identity.foundation.clock import aware, seconds
 from msb_identity.foundation.protect import Place, mask_name
+from msb_identity.foundation.rotation import SealedTable
 from msb_identity.people.accounts import IDENTITY_NUMBER_DOMAIN
 from msb_wallet.credentials.compact import (
     Credential,
@@ -39,7 +40,7 @@ from msb_wallet.licences.status import StatusRegister, list_uri
 from msb_wallet.licences.store import (
     StoredLicence,
     device_credentials,
-    find_by_number,
+    find_by_numbers,
     find_licence,
     licences,
 )
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from msb_identity.foundation.audit import Audit
-    from msb_identity.foundation.protect import Protector
+    from msb_identity.foundation.protect import Indexes, Protector
     from msb_identity.foundation.store import Store
     from msb_identity.pki.keys import SigningKey, VerifyingKey
     from msb_wallet.licences.types import LicenceType
@@ -78,6 +79,16 @@ class RowResult:
     line: int
     issued: Issued | None
     faults: tuple[Fault, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A licence signed and sealed, to be written."""
+
+    licence: Licence
+    identifier: LicenceIdentifier
+    place: tuple[int, int]
+    row: dict[str, Any]
 
 
 class Issuer:
@@ -108,11 +119,10 @@ class Issuer:
     def issue(self, row: Mapping[str, str], *, now: datetime | None = None) -> Issued:
         """Issue one licence; LicenceRefused names every fault of the row."""
         moment = aware(now)
-        licence = self._check(row, moment)
-        with self._store.write() as connection:
-            issued = self._issue(connection, licence, seconds(moment))
-            self._record(connection, [(licence, issued)], moment)
-            return issued
+        [result] = self._issue_all([self._check(row, moment)], moment)
+        if isinstance(result, LicenceRefused):
+            raise result
+        return result
 
     def issue_rows(
         self, rows: Iterable[NumberedRow], *, now: datetime | None = None
@@ -202,89 +212,141 @@ class Issuer:
         return licence
 
     def _issue_group(self, group: list[NumberedRow], now: datetime) -> list[RowResult]:
-        """Check a group outside the transaction, then write it in one."""
-        checked: list[tuple[int, Licence | tuple[Fault, ...]]] = []
+        """Give each row its result: its faults, or what became of the licence it is."""
+        results: list[RowResult] = []
+        checked: list[tuple[int, Licence]] = []  # place among the results
         for row in group:
-            if row.faults:
-                checked.append((row.line, row.faults))
-                continue
-            try:
-                checked.append((row.line, self._check(row.cells, now)))
-            except LicenceRefused as refusal:
-                checked.append((row.line, refusal.faults))
-        results = []
-        made: list[tuple[Licence, Issued]] = []
-        with self._store.write() as connection:
-            for line, item in checked:
-                if not isinstance(item, Licence):
-                    results.append(RowResult(line, None, item))
-                    continue
+            faults = row.faults
+            if not faults:
                 try:
-                    issued = self._issue(connection, item, seconds(now))
-                    results.append(RowResult(line, issued))
-                    made.append((item, issued))
+                    checked.append((len(results), self._check(row.cells, now)))
                 except LicenceRefused as refusal:
-                    results.append(RowResult(line, None, refusal.faults))
-            self._record(connection, made, now)
+                    faults = refusal.faults
+            results.append(RowResult(row.line, None, faults))
+        issued = self._issue_all([licence for _, licence in checked], now)
+        for (position, _), result in zip(checked, issued, strict=True):
+            line = results[position].line
+            if isinstance(result, LicenceRefused):
+                results[position] = RowResult(line, None, result.faults)
+            else:
+                results[position] = RowResult(line, result)
         return results
 
-    def _record(
-        self, connection: Connection, made: list[tuple[Licence, Issued]], now: datetime
-    ) -> None:
-        """Record the new ones last in their transaction, one entry each."""
-        if self._audit is None:
-            return
-        from msb_identity.foundation.audit import Draft
+    def _issue_all(self, group: list[Licence], now: datetime) -> list[Issued | LicenceRefused]:
+        """Issue licences together: places by one step, signatures with nothing locked, one write.
 
-        drafts = [
-            Draft(
-                event="licence.issued",
-                actor=self.authority.code,
-                subject=licence.holder_code,
-                object_=issued.identifier.short,
-                now=now,
-            )
-            for licence, issued in made
-            if issued.new
-        ]
-        self._audit.record_many(drafts, connection=connection)
+        A place that was taken and then not needed stays empty; a status list has room for that.
+        """
+        with self._store.read() as connection:
+            known = self._known(connection, self._protector.indexes(connection), group)
+        new: dict[str, Licence] = {}
+        for licence in group:
+            if licence.number not in known:
+                new.setdefault(licence.number, licence)
+        places = self.status.take(self.authority.code, len(new))
+        drafts = {
+            number: self._draft(licence, place, seconds(now))
+            for (number, licence), place in zip(new.items(), places, strict=True)
+        }
+        with self._store.write(locks=(f"issue {self.authority.code}",)) as connection:
+            indexes = self._protector.indexes(connection)
+            known |= self._known(connection, indexes, list(new.values()))  # meanwhile
+            written = [draft for number, draft in drafts.items() if number not in known]
+            self._insert(connection, written, indexes, now)
+        return self._results(group, known, {draft.licence.number: draft for draft in written})
 
-    def _issue(self, connection: Connection, licence: Licence, now: int) -> Issued:
-        body = strict_json.dump(licence.elements())
-        # Over the row's own content: a renamed authority does not make an old row another one.
-        content = strict_json.dump(licence.own_elements())
-        digest = self._protector.index(_CONTENT_DOMAIN, content)
-        number_index = self._protector.index(_NUMBER_DOMAIN, licence.number)
-        existing = find_by_number(
+    def _known(
+        self, connection: Connection, indexes: Indexes, group: list[Licence]
+    ) -> dict[str, StoredLicence]:
+        """Give those licences, by number, that stand in the store."""
+        number_of = {
+            index: licence.number
+            for licence in group
+            for index in indexes.all(_NUMBER_DOMAIN, licence.number)
+        }
+        found = find_by_numbers(
             connection,
+            list(number_of),
             issuer_code=self.authority.code,
             type_code=self.type.code,
-            number_index=number_index,
             version=FIRST_VERSION,
         )
-        if existing is not None:
-            return _same(existing, digest)
+        return {number_of[index]: stored for index, stored in found.items()}
+
+    def _draft(self, licence: Licence, place: tuple[int, int], now: int) -> _Draft:
+        """Sign and seal a licence."""
         identifier = LicenceIdentifier.new(self.type.code, self.authority.code)
-        place = self.status.allocate(connection, self.authority.code)
-        holder_index = self._protector.index(IDENTITY_NUMBER_DOMAIN, licence.holder_code)
-        connection.execute(
-            insert(licences).values(
-                identifier=identifier.short,
-                type_code=self.type.code,
-                issuer_code=self.authority.code,
-                version=identifier.version,
-                number_index=number_index,
-                holder_index=holder_index,
-                body=self._protector.seal(body, body_place(identifier)),
-                content_digest=digest,
-                credential=self._sign(licence, identifier, place, now),
-                issued_at=now,
-            )
-        )
+        body = strict_json.dump(licence.elements())
+        row = {
+            "identifier": identifier.short,
+            "type_code": self.type.code,
+            "issuer_code": self.authority.code,
+            "version": identifier.version,
+            "body": self._protector.seal(body, body_place(identifier)),
+            "content_digest": self._digest(licence),
+            "credential": self._sign(licence, identifier, place, now),
+            "issued_at": now,
+        }
+        return _Draft(licence, identifier, place, row)
+
+    def _digest(self, licence: Licence) -> bytes:
+        # Over the row's own content: a renamed authority does not make an old row another one.
+        return self._protector.index(_CONTENT_DOMAIN, strict_json.dump(licence.own_elements()))
+
+    def _insert(
+        self, connection: Connection, drafts: list[_Draft], indexes: Indexes, now: datetime
+    ) -> None:
+        """Write new licences, their first states, and last their entries in the audit log."""
+        if not drafts:
+            return
+        rows = [
+            {
+                **draft.row,
+                "number_index": indexes.new(_NUMBER_DOMAIN, draft.licence.number),
+                "holder_index": indexes.new(IDENTITY_NUMBER_DOMAIN, draft.licence.holder_code),
+                "index_version": indexes.version,
+            }
+            for draft in drafts
+        ]
+        connection.execute(insert(licences), rows)
         self.status.record(
-            connection, identifier.short, issuer_code=self.authority.code, place=place, at=now
+            connection,
+            {draft.identifier.short: draft.place for draft in drafts},
+            issuer_code=self.authority.code,
+            at=seconds(now),
         )
-        return Issued(identifier, new=True)
+        if self._audit is not None:
+            entries = [
+                audit.Draft(
+                    event="licence.issued",
+                    actor=self.authority.code,
+                    subject=draft.licence.holder_code,
+                    object_=draft.identifier.short,
+                    now=now,
+                )
+                for draft in drafts
+            ]
+            self._audit.record_many(entries, connection=connection)
+
+    def _results(
+        self, group: list[Licence], known: Mapping[str, StoredLicence], new: Mapping[str, _Draft]
+    ) -> list[Issued | LicenceRefused]:
+        """Say of each licence whether it is new, there already, or its number another's."""
+        results: list[Issued | LicenceRefused] = []
+        for licence in group:
+            draft = new.get(licence.number)
+            if draft is not None and draft.licence is licence:
+                results.append(Issued(draft.identifier, new=True))
+                continue
+            if draft is not None:
+                identifier, digest = draft.identifier, draft.row["content_digest"]
+            else:
+                stored = known[licence.number]
+                identifier = LicenceIdentifier.parse(stored.identifier)
+                digest = stored.content_digest
+            same = hmac.compare_digest(digest, self._digest(licence))
+            results.append(Issued(identifier, new=False) if same else _number_taken())
+        return results
 
     def _sign(
         self, licence: Licence, identifier: LicenceIdentifier, place: tuple[int, int], now: int
@@ -320,13 +382,19 @@ def body_place(identifier: LicenceIdentifier) -> Place:
     return Place("licences", "body", identifier.short)
 
 
-def _same(existing: StoredLicence, digest: bytes) -> Issued:
-    if not hmac.compare_digest(existing.content_digest, digest):
-        fault = Fault(
-            "ZZBH",
-            "number-taken",
-            "该证照编号已签发，且内容不同",
-            "this licence number was issued before with other content",
-        )
-        raise LicenceRefused([fault])
-    return Issued(LicenceIdentifier.parse(existing.identifier), new=False)
+def _number_taken() -> LicenceRefused:
+    zh = "该证照编号已签发，且内容不同"
+    en = "this licence number was issued before with other content"
+    return LicenceRefused([Fault("ZZBH", "number-taken", zh, en)])
+
+
+def _indexes_of(values: Mapping[str, bytes], indexes: Indexes) -> dict[str, bytes]:
+    elements = strict_json.load_object(values["body"])
+    return {
+        "number_index": indexes.new(_NUMBER_DOMAIN, elements["ZZBH"]),
+        "holder_index": indexes.new(IDENTITY_NUMBER_DOMAIN, elements["CZZTDM"]),
+    }
+
+
+SEALED = SealedTable(licences, ("body",), index=_indexes_of)
+"""What `foundation.rotation` needs to know of the licences."""

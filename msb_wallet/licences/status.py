@@ -7,7 +7,6 @@ only the lists that changed or that grow old, and writes each file whole.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +22,7 @@ from msb_wallet.licences.status_list import ENTRIES, build_content, sign_status_
 from msb_wallet.licences.store import Status, licence_status, status_lists
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from sqlalchemy import Connection
@@ -84,46 +84,44 @@ class StatusRegister:
         """
         self._store, self._key, self._audit = store, permutation_key, audit
 
-    def allocate(self, connection: Connection, issuer_code: str) -> tuple[int, int]:
-        """Take an issuer's next free place (list number, index) in the caller's transaction."""
-        query = (
-            select(status_lists.c.list_number, status_lists.c.used)
-            .where(status_lists.c.issuer_code == issuer_code)
-            .order_by(status_lists.c.list_number.desc())
-            .limit(1)
-        )
-        last = connection.execute(query).first()
-        number, used = (last.list_number, last.used) if last else (0, 0)
-        if last is None or used == ENTRIES:
-            number, used = (number + 1 if last else 0), 0
-            row = {"issuer_code": issuer_code, "list_number": number, "used": 0}
-            fresh = {"changes": 1, "published_changes": 0, "published_at": 0}
-            connection.execute(insert(status_lists).values(**row, **fresh))
-        here = (status_lists.c.issuer_code == issuer_code) & (status_lists.c.list_number == number)
-        connection.execute(update(status_lists).where(here).values(used=used + 1))
-        return number, scatter(used, self._key, f"{issuer_code}/{number}")
+    def take(self, issuer_code: str, count: int) -> list[tuple[int, int]]:
+        """Take an issuer's next free places (list number, index), which are then nobody else's."""
+        places: list[tuple[int, int]] = []
+        if not count:
+            return places
+        with self._store.write(locks=(f"places {issuer_code}",)) as connection:
+            number, used = _last_list(connection, issuer_code)
+            while len(places) < count:
+                if number < 0 or used == ENTRIES:
+                    number, used = number + 1, 0
+                    row = {"issuer_code": issuer_code, "list_number": number, "used": 0}
+                    fresh = {"changes": 1, "published_changes": 0, "published_at": 0}
+                    connection.execute(insert(status_lists).values(**row, **fresh))
+                free = range(used, min(used + count - len(places), ENTRIES))
+                name = f"{issuer_code}/{number}"
+                places += [(number, scatter(counter, self._key, name)) for counter in free]
+                used = free.stop
+                this = status_lists.c.issuer_code == issuer_code
+                this &= status_lists.c.list_number == number
+                connection.execute(update(status_lists).where(this).values(used=used))
+        return places
 
     def record(
         self,
         connection: Connection,
-        identifier: str,
+        places: Mapping[str, tuple[int, int]],
         *,
         issuer_code: str,
-        place: tuple[int, int],
         at: int,
     ) -> None:
-        """Write the first, valid status of a new licence."""
-        connection.execute(
-            insert(licence_status).values(
-                identifier=identifier,
-                issuer_code=issuer_code,
-                list_number=place[0],
-                list_index=place[1],
-                status=Status.VALID.value,
-                reason=ISSUED,
-                changed_at=at,
-            )
-        )
+        """Write the first, valid states of new licences, by their identifiers."""
+        first = {"issuer_code": issuer_code, "status": Status.VALID.value}
+        first |= {"reason": ISSUED, "changed_at": at}
+        rows = [
+            {"identifier": identifier, "list_number": number, "list_index": index, **first}
+            for identifier, (number, index) in places.items()
+        ]
+        connection.execute(insert(licence_status), rows)
 
     def get(self, identifier: str) -> StatusEntry:
         """Give the present state; LicenceNotFound where there is no such licence."""
@@ -267,9 +265,21 @@ def scatter(counter: int, key: bytes, name: str) -> int:
     left, right = counter >> _HALF_BITS, counter & ((1 << _HALF_BITS) - 1)
     for number in range(_ROUNDS):
         message = f"MSB-status-index-1/{name}/{number}/{right}".encode()
-        digest = hmac.new(key, message, hashlib.sha256).digest()
+        digest = hmac.digest(key, message, "sha256")
         left, right = right, left ^ (int.from_bytes(digest[:2], "big") >> (16 - _HALF_BITS))
     return left << _HALF_BITS | right
+
+
+def _last_list(connection: Connection, issuer_code: str) -> tuple[int, int]:
+    """Give number and use of an issuer's last list; -1 where there is none."""
+    query = (
+        select(status_lists.c.list_number, status_lists.c.used)
+        .where(status_lists.c.issuer_code == issuer_code)
+        .order_by(status_lists.c.list_number.desc())
+        .limit(1)
+    )
+    last = connection.execute(query).first()
+    return (last.list_number, last.used) if last else (-1, 0)
 
 
 def _entry(connection: Connection, identifier: str, *, lock: bool = False) -> StatusEntry:

@@ -27,6 +27,8 @@ from sqlalchemy import (
 from msb_identity.foundation.schema import Schema
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection, RowMapping
 
 WALLET = Schema("wallet", "msb_wallet.migrations.wallet", newest="wallet_2")
@@ -126,26 +128,32 @@ def find_licence(connection: Connection, identifier: str) -> StoredLicence | Non
     return _stored(connection.execute(query).mappings().first())
 
 
-def find_by_number(
-    connection: Connection, *, issuer_code: str, type_code: str, number_index: bytes, version: int
-) -> StoredLicence | None:
-    """Look a licence up by what makes it one: issuer, type, number and version."""
-    query = select(*_COLUMNS).where(
+def find_by_numbers(
+    connection: Connection,
+    number_indexes: Sequence[bytes],
+    *,
+    issuer_code: str,
+    type_code: str,
+    version: int,
+) -> dict[bytes, StoredLicence]:
+    """Look licences up by what makes each one: issuer, type, number and version."""
+    query = select(licences.c.number_index, *_COLUMNS).where(
         licences.c.issuer_code == issuer_code,
         licences.c.type_code == type_code,
-        licences.c.number_index == number_index,
+        licences.c.number_index.in_(number_indexes),
         licences.c.version == version,
     )
-    return _stored(connection.execute(query).mappings().first())
+    found = [dict(row) for row in connection.execute(query).mappings()]
+    return {row.pop("number_index"): StoredLicence(**row) for row in found}
 
 
 def list_by_holder(
-    connection: Connection, holder_index: bytes, *, after: str = "", limit: int = 50
+    connection: Connection, holder_indexes: Sequence[bytes], *, after: str = "", limit: int = 50
 ) -> list[StoredLicence]:
     """Give a page of a holder's licences in order of identifier, from the one after `after`."""
     query = (
         select(*_COLUMNS)
-        .where(licences.c.holder_index == holder_index, licences.c.identifier > after)
+        .where(licences.c.holder_index.in_(holder_indexes), licences.c.identifier > after)
         .order_by(licences.c.identifier)
         .limit(limit)
     )

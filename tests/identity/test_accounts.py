@@ -46,10 +46,12 @@ def test_ids_are_random_and_say_nothing(world: World) -> None:
 
 
 def test_the_licence_index_is_the_one_of_the_named_domain(world: World) -> None:
-    index = world.accounts.holder_index(" " + world.number.lower())
     assert IDENTITY_NUMBER_DOMAIN == "identity-number"
-    assert index == world.protector.index("identity-number", world.number)
-    assert index != world.protector.index("mobile-number", world.number)
+    with world.store.read() as connection:
+        found = world.accounts.holder_indexes(connection, " " + world.number.lower())
+        indexes = world.protector.indexes(connection)
+    assert found == [indexes.new("identity-number", world.number)]
+    assert found != [indexes.new("mobile-number", world.number)]
 
 
 @pytest.mark.parametrize(

@@ -145,5 +145,5 @@ def test_what_cannot_be_recorded_is_not_done(folder: DataFolder) -> None:
     with pytest.raises(StoreError, match="verify it"):
         issuer.issue(row(), now=NOW)
     with folder.store.read() as connection:
-        index = folder.protector.index("identity-number", NUMBER)
-        assert list_by_holder(connection, index, after="", limit=10) == []
+        indexes = folder.protector.indexes(connection).all("identity-number", NUMBER)
+        assert list_by_holder(connection, indexes, after="", limit=10) == []

@@ -203,7 +203,13 @@ def test_what_is_secret_is_the_owner_s_alone(folder: DataFolder) -> None:
     assert mode(fresh.path) == 0o700
     assert mode(fresh.keys) == 0o700
     keys = sorted(path.name for path in fresh.keys.iterdir())
-    assert keys == ["encryption.key", "index.key", f"issuer-{CODE}.jwk", "list-signer.jwk"]
+    assert keys == [
+        "encryption.key",
+        "index.key",
+        f"issuer-{CODE}.jwk",
+        "list-signer.jwk",
+        "marks.key",
+    ]
     assert {mode(path) for path in fresh.keys.iterdir()} == {0o600}
     for path in fresh.path.glob("store.sqlite*"):
         assert mode(path) == 0o600, path.name
@@ -227,7 +233,7 @@ def test_a_key_that_others_can_read_is_refused(folder: DataFolder, name: str) ->
         folder.make_trust(now=NOW)
 
 
-@pytest.mark.parametrize("name", ["encryption.key", "index.key"])
+@pytest.mark.parametrize("name", ["encryption.key", "index.key", "marks.key"])
 def test_a_protection_key_that_others_can_read_or_that_is_cut_is_refused(
     folder: DataFolder, name: str
 ) -> None:
@@ -304,7 +310,7 @@ def test_a_key_that_is_in_use_is_never_made_anew(folder: DataFolder, name: str) 
     assert not path.exists()
 
 
-@pytest.mark.parametrize("name", ["index.key", "encryption.key"])
+@pytest.mark.parametrize("name", ["index.key", "encryption.key", "marks.key"])
 def test_a_store_is_never_given_other_protection_keys(folder: DataFolder, name: str) -> None:
     folder.protector.seal("x", Place("a", "b", "c"))
     (folder.keys / name).unlink()

@@ -80,14 +80,17 @@ def identifiers(results: list[RowResult]) -> list[LicenceIdentifier]:
 
 
 def assert_whole(desk: Desk, count: int) -> None:
-    """So many licences stand in the store, each with a status of its own place; no half ones."""
+    """So many licences stand in the store, each with a status of its own place; no half ones.
+
+    A place taken by a group that then failed, or came second, stays empty.
+    """
     places = select(licence_status.c.list_number, licence_status.c.list_index)
     with desk.store.read() as connection:
         assert connection.scalar(select(func.count()).select_from(licences)) == count
         numbers = select(func.count(licences.c.number_index.distinct()))
         assert connection.scalar(numbers) == count
         found = connection.execute(places).all()
-        assert connection.scalar(select(func.sum(status_lists.c.used))) == count
+        assert (connection.scalar(select(func.sum(status_lists.c.used))) or 0) >= count
     assert len(found) == len(set(found)) == count
 
 
@@ -362,6 +365,7 @@ def test_key_files_are_the_owner_s_alone(desk: Desk) -> None:
         "encryption.key",
         "index.key",
         "issuer.jwk",
+        "marks.key",
     ]
     for path in (desk.folder / "keys").iterdir():
         assert path.stat().st_mode & 0o777 == 0o600

@@ -185,9 +185,9 @@ def test_a_full_list_is_followed_by_the_next(desk: Desk, licence: str) -> None:
 
 def test_issuers_have_lists_of_their_own(desk: Desk, licence: str) -> None:
     register = desk.issuer.status
-    with desk.store.write() as connection:
-        assert register.allocate(connection, "11150100MB0000000H")[0] == 0
-        assert register.allocate(connection, AUTHORITY.code)[0] == 0
+    for code in ("11150100MB0000000H", AUTHORITY.code):
+        [(number, _)] = register.take(code, 1)
+        assert number == 0
     with desk.store.read() as connection:
         rows = connection.execute(status_lists.select()).all()
     assert sorted((row.issuer_code, row.used) for row in rows) == [
