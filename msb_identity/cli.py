@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msb_identity import certificate_commands
+from msb_identity.cli_certificates import add_certificate_commands
 from msb_identity.cli_keys import add_key_commands
 from msb_identity.envelopes.jose import MAX_JWS_CHARS
 from msb_identity.errors import EncodingRefused, KeyRefused
@@ -57,7 +57,7 @@ def _parser() -> CommandParser:
     areas = parser.add_subparsers(metavar="AREA", required=True)
 
     add_key_commands(areas)
-    certificate_commands.add_commands(areas, _EXIT_STATUS)
+    add_certificate_commands(areas, _EXIT_STATUS)
 
     token = areas.add_parser("token", help="访问令牌 / access tokens")
     actions = token.add_subparsers(metavar="ACTION", required=True)

@@ -134,17 +134,17 @@ class Store:
                 metadata.create_all(connection)
 
 
-def file_url(path: Path) -> str:
-    """Give the URL of an SQLite file, whatever characters its path has."""
-    url = URL.create("sqlite", database=str(path.absolute()))
-    return url.render_as_string(hide_password=False)
-
-
 def migrate_store(url: str | URL, *tables: MetaData) -> dict[str, str]:
     """Bring an existing store's tables up to date and give the revision of each set of them."""
     with closing(Store.open(url, *tables, existing=True, migrate=True)):
         schemas = [schema_of(metadata) for metadata in tables]
         return {schema.name: schema.newest for schema in schemas if schema is not None}
+
+
+def file_url(path: Path) -> str:
+    """Give the URL of an SQLite file, whatever characters its path has."""
+    url = URL.create("sqlite", database=str(path.absolute()))
+    return url.render_as_string(hide_password=False)
 
 
 def remove_some(connection: Connection, table: Table, condition: ColumnElement[bool]) -> None:

@@ -114,7 +114,7 @@ def private_key_info(key: SigningKey) -> bytes:
     """Write a PrivateKeyInfo, version 0, as OpenSSL does."""
     if isinstance(key, RSASigningKey):
         algorithm, inner = rsa_algorithm(), _rsa_private_key(key)
-    elif key.kind is KeyKind.ED25519:
+    elif key.kind not in POINT_KINDS:  # a key that is elsewhere is refused by private_bytes
         algorithm, inner = ed25519_algorithm(), der.octet_string(key.private_bytes())
     else:
         algorithm, inner = point_algorithm(key.kind), _ec_private_key(key)

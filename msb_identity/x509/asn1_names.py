@@ -25,7 +25,8 @@ def register() -> None:
         (algos.DigestAlgorithmId, SM3, "sm3"),
     ):
         identifiers._map[oid] = name  # noqa: SLF001 - there is no public way
-        identifiers._reverse_map = None  # noqa: SLF001 - made anew when it is next used
+        if identifiers._reverse_map is not None:  # noqa: SLF001 - else made when it is first used
+            identifiers._reverse_map[name] = oid  # noqa: SLF001
 
 
 register()

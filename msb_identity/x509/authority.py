@@ -12,6 +12,7 @@ the folder. Serial numbers are 127 random bits.
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -27,11 +28,13 @@ from msb_identity.foundation.files import (
     write_private_once,
     write_whole,
 )
+from msb_identity.pki import der
 from msb_identity.pki.formats import encode_key, load_key
 from msb_identity.pki.keys import KeyKind, SigningKey, VerifyingKey, generate_key
 from msb_identity.x509.crl import REASONS, RevocationList, Revoked
 from msb_identity.x509.files import MAX_BUNDLE_BYTES, encode_pem, load_certificates
 from msb_identity.x509.making import key_identifier, make_certificate, make_name
+from msb_identity.x509.names import read_name
 from msb_identity.x509.roles import Particulars, Role, role_extensions
 from msb_identity.x509.statements import make_crl
 
@@ -49,6 +52,7 @@ SERIAL_BITS = 127
 _KEY, _CERTIFICATE, _SETTINGS = "authority.key", "certificate.pem", "settings.json"
 _ISSUED, _REVOKED, _CRL_NUMBER = "issued", "revoked", "crl-number"
 _MAX_STATE_BYTES = 65_536
+_URL = re.compile(r"https?://[!-~]{1,2000}")
 _BACKDATED = timedelta(minutes=1)  # clocks of those who check are not all alike
 
 
@@ -81,6 +85,7 @@ class CertificateAuthority:
         crl_url, ocsp_url: where what this CA says of revocation will be; certificates name it.
         AuthorityRefused where the folder has an authority already.
         """
+        _check_urls(crl_url, ocsp_url)
         key = generate_key(kind)
         particulars = Particulars(path_length=path_length)
         with folder_lock(folder):
@@ -216,6 +221,9 @@ class CertificateAuthority:
         if moment > self.certificate.not_after or life <= timedelta():
             message = "the authority's own certificate has ended, or the life asked for is none"
             raise AuthorityRefused(message)
+        if read_name(der.read_der(subject)).matches(self.certificate.subject):
+            message = "the subject is the authority's own name"
+            raise AuthorityRefused(message)
         if public.weak:
             message = "a key too short to be given a certificate"
             raise AuthorityRefused(message)
@@ -279,6 +287,13 @@ def _make_root(
             particulars=particulars,
         ),
     )
+
+
+def _check_urls(*urls: str | None) -> None:
+    for url in urls:
+        if url is not None and not _URL.fullmatch(url):
+            message = "where revocation is published is an http or https URL"
+            raise AuthorityRefused(message)
 
 
 def _new_serial() -> int:

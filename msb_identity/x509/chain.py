@@ -8,21 +8,21 @@ codes; RFC 5280 section 6.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from msb_identity.errors import CertificateRefused, KeyRefused
+from msb_identity.errors import CertificateRefused
 from msb_identity.foundation.clock import aware
 from msb_identity.foundation.report import Outcome, ReportBuilder
-from msb_identity.x509.certificate import KeyUsage
 from msb_identity.x509.files import load_certificates, looks_like_certificate
+from msb_identity.x509.judging import Finding, judge_path, judge_subject, place_of
 from msb_identity.x509.paths import Hold, Path, PathFinder
-from msb_identity.x509.purposes import Purpose, allows_extended, suits
+from msb_identity.x509.purposes import Purpose
 from msb_identity.x509.revocation import RevocationChecker, RevocationPolicy, Status
 from msb_identity.x509.sentences import SENTENCES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from datetime import datetime
 
     from msb_identity.foundation.report import Report
@@ -39,16 +39,6 @@ REQUIRED = (
     "revocation",
 )
 _WORST = (Outcome.FAILED, Outcome.UNKNOWN, Outcome.WARNING, Outcome.SKIPPED, Outcome.OK)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing to say of a path."""
-
-    step: str
-    outcome: Outcome
-    code: str
-    detail: str = ""
 
 
 def verify_chain(
@@ -75,8 +65,7 @@ def verify_chain(
         except CertificateRefused as error:
             return _refuse(certificate, str(error))
         certificate, intermediates = first, (*others, *intermediates)
-    builder = ReportBuilder("certificate", required=REQUIRED, sentences=SENTENCES)
-    moment, wanted = aware(at), Purpose(purpose)
+    moment = aware(at)
     checker = RevocationChecker(
         RevocationPolicy(revocation),
         at=moment,
@@ -85,10 +74,22 @@ def verify_chain(
         ocsp_answers=trust.ocsp_answers,
         fetcher=fetch,
     )
-    _tell_format(builder, certificate)
     finder = PathFinder(trust, intermediates)
-    path, findings = _best_path(finder, certificate, moment, wanted)
-    findings += list(_judge_subject(certificate, moment, wanted))
+    return _judge(certificate, finder, checker, moment, Purpose(purpose))
+
+
+def _judge(
+    certificate: Certificate,
+    finder: PathFinder,
+    checker: RevocationChecker,
+    at: datetime,
+    purpose: Purpose,
+) -> Report:
+    """Take every step on a certificate that could be read."""
+    builder = ReportBuilder("certificate", required=REQUIRED, sentences=SENTENCES)
+    _tell_format(builder, certificate)
+    path, findings = _best_path(finder, certificate, at, purpose)
+    findings += judge_subject(certificate, at, purpose)
     if path is None:
         findings.append(_no_path(finder))
     for finding in findings:
@@ -128,7 +129,7 @@ def _best_path(
     best: tuple[Path | None, list[Finding]] = None, []
     best_rank: list[int] | None = None
     for path in finder.paths(certificate):
-        findings = [*_judge_links(path), *_judge_issuers(path, at, purpose)]
+        findings = judge_path(path, at, purpose)
         outcomes = [finding.outcome for finding in findings]
         rank = [outcomes.count(o) for o in (Outcome.FAILED, Outcome.UNKNOWN, Outcome.WARNING)]
         if best_rank is None or rank < best_rank:
@@ -143,85 +144,6 @@ def _no_path(finder: PathFinder) -> Finding:
         return Finding("signature-value", Outcome.FAILED, "bad-signature")
     code = "search-too-long" if finder.exhausted or finder.too_long else "no-anchor"
     return Finding("chain", Outcome.UNKNOWN, code)
-
-
-def _judge_links(path: Path) -> Iterator[Finding]:
-    for index, link in enumerate(path.links):
-        if link.hold is Hold.WEAK:
-            detail = f"{_place(path, index)}: {link.detail}"
-            yield Finding("algorithm", Outcome.UNKNOWN, "weak", detail)
-        elif link.hold is Hold.UNSUPPORTED:
-            detail = f"{_place(path, index)}: {link.detail}"
-            yield Finding("algorithm", Outcome.UNKNOWN, "unsupported", detail)
-
-
-def _judge_issuers(path: Path, at: datetime, purpose: Purpose) -> Iterator[Finding]:
-    """Judge whether each issuer could issue what stands below it (RFC 5280 section 6.1.4)."""
-    below = 0  # certificates between this issuer and the end that are not self-issued
-    for index, issuer in enumerate(path.certificates[1:], start=1):
-        place = _place(path, index)
-        is_anchor = index == len(path.certificates) - 1
-        facts = issuer.facts
-        if facts.has_basic_constraints and not facts.is_authority:
-            yield Finding("chain", Outcome.FAILED, "not-an-authority", place)
-        if facts.path_length is not None and below > facts.path_length:
-            yield Finding("chain", Outcome.FAILED, "path-too-long", place)
-        yield from _name_constraints(issuer, place)
-        if not is_anchor:
-            yield from _judge_intermediate(issuer, at, purpose, place)
-        below += not issuer.is_self_issued
-
-
-def _judge_intermediate(
-    issuer: Certificate, at: datetime, purpose: Purpose, place: str
-) -> Iterator[Finding]:
-    """Judge what is not asked of an anchor."""
-    facts = issuer.facts
-    if not facts.has_basic_constraints:
-        yield Finding("chain", Outcome.FAILED, "not-an-authority", place)
-    if at < issuer.not_before:
-        yield Finding("chain", Outcome.FAILED, "issuer-not-yet-valid", place)
-    if at > issuer.not_after:
-        yield Finding("chain", Outcome.FAILED, "issuer-expired", place)
-    if facts.key_usage is not None and KeyUsage.CERTIFICATE_SIGN not in facts.key_usage:
-        yield Finding("chain", Outcome.FAILED, "issuer-key-usage", place)
-    if not allows_extended(issuer, purpose):
-        yield Finding("chain", Outcome.FAILED, "issuer-purpose", place)
-    for oid in facts.unknown_critical:
-        yield Finding("chain", Outcome.FAILED, "unknown-critical-extension", f"{place}: {oid}")
-
-
-def _name_constraints(issuer: Certificate, place: str) -> Iterator[Finding]:
-    if issuer.facts.name_constraints_critical:
-        yield Finding("chain", Outcome.FAILED, "name-constraints", place)
-    elif issuer.facts.name_constraints:
-        yield Finding("chain", Outcome.WARNING, "name-constraints-ignored", place)
-
-
-def _judge_subject(certificate: Certificate, at: datetime, purpose: Purpose) -> Iterator[Finding]:
-    """Judge the certificate in question by itself: period, purpose, key."""
-    step, facts = "signer-certificate", certificate.facts
-    found = [
-        Finding(step, Outcome.FAILED, "unknown-critical-extension", oid)
-        for oid in facts.unknown_critical
-    ]
-    if facts.name_constraints_critical:
-        found.append(Finding(step, Outcome.FAILED, "name-constraints"))
-    period = (
-        f"{certificate.not_before:%Y-%m-%dT%H:%M:%SZ} … {certificate.not_after:%Y-%m-%dT%H:%M:%SZ}"
-    )
-    if at < certificate.not_before:
-        found.append(Finding(step, Outcome.FAILED, "not-yet-valid", period))
-    elif at > certificate.not_after:
-        found.append(Finding(step, Outcome.FAILED, "expired", period))
-    if not suits(certificate, purpose):
-        found.append(Finding(step, Outcome.FAILED, "wrong-purpose", str(purpose)))
-    yield from found or [Finding(step, Outcome.OK, "ok")]
-    try:
-        if certificate.key.weak:
-            yield Finding("algorithm", Outcome.UNKNOWN, "weak", "the certificate's own key")
-    except KeyRefused as error:
-        yield Finding("algorithm", Outcome.UNKNOWN, "unsupported", str(error))
 
 
 def _tell_holds(builder: ReportBuilder, path: Path, findings: list[Finding]) -> None:
@@ -248,13 +170,18 @@ def _revocation(path: Path, checker: RevocationChecker, *, is_proven: bool) -> S
     """Check every certificate but the anchor; the gravest status counts, the first of its kind."""
     if len(path.certificates) == 1:
         return Status(Outcome.SKIPPED, "anchor")
-    if any(link.hold is Hold.UNSUPPORTED for link in path.links) or not is_proven:
-        return Status(Outcome.UNKNOWN, "chain-unproven")  # nothing is fetched for it
+    holds = {link.hold for link in path.links}
+    if Hold.UNSUPPORTED in holds or not is_proven:
+        return Status(Outcome.UNKNOWN, "chain-unproven")
+    if Hold.WEAK in holds:  # might be forged, and then its addresses too
+        checker = replace(checker, fetcher=None)
     found = []
     for index, certificate in enumerate(path.certificates[:-1]):
         issuer = path.certificates[index + 1]
         status = checker.check(certificate, issuer, by_anchor=index == len(path.certificates) - 2)
-        told = f"{_place(path, index)}: {status.detail}" if status.detail else _place(path, index)
+        told = (
+            f"{place_of(path, index)}: {status.detail}" if status.detail else place_of(path, index)
+        )
         found.append(Status(status.outcome, status.code, told))
     return min(found, key=lambda status: _WORST.index(status.outcome))
 
@@ -268,8 +195,3 @@ def _disclose(builder: ReportBuilder, path: Path) -> None:
     builder.disclose("not_after", certificate.not_after.isoformat(), label="截止 until")
     builder.disclose("sha256", certificate.fingerprint, label="摘要 SHA-256")
     builder.disclose("anchor", str(path.anchor.subject), label="信任锚 anchor")
-
-
-def _place(path: Path, index: int) -> str:
-    """Name a certificate of the path without naming anyone: 1 is the one in question."""
-    return f"certificate {index + 1} of {len(path.certificates)}"

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 MAX_CRL_BYTES = 32_000_000
+MAX_CRL_ENTRIES = 1_000_000
 _MAX_HEAD_BYTES = 64_000
 _ENUMERATED = 0x0A
 _LONG_FORM, _MAX_LENGTH_BYTES = 0x80, 4
@@ -102,7 +103,9 @@ class RevocationList:
 
     def find(self, serial: int) -> Revoked | None:
         """Say since when that serial number is revoked, or None; EncodingRefused if broken."""
-        place = self._index.get(serial.to_bytes(serial.bit_length() // 8 + 1, "big", signed=True))
+        place = self._index.get(serial)
+        if place is None and serial < 0:  # a lost zero byte: the list's maker may have put it back
+            place = self._index.get(serial + (1 << 8 * (serial.bit_length() // 8 + 1)))
         return None if place is None else _read_entry(self.entries[place[0] : place[1]])
 
     def __len__(self) -> int:
@@ -130,9 +133,9 @@ class RevocationList:
         return tuple(e.oid for e in self.extensions.values() if e.critical and e.oid not in known)
 
     @cached_property
-    def _index(self) -> dict[bytes, tuple[int, int]]:
-        """Serial numbers as encoded, and where their entry is; the first of two counts."""
-        index: dict[bytes, tuple[int, int]] = {}
+    def _index(self) -> dict[int, tuple[int, int]]:
+        """Serial numbers, and where their entry is; the first of two counts."""
+        index: dict[int, tuple[int, int]] = {}
         data, at, end = self.entries, 0, len(self.entries)
         while at < end:
             tag, start, after = _head(data, at, end)
@@ -140,8 +143,12 @@ class RevocationList:
             if tag != der.SEQUENCE or inner != der.INTEGER:
                 message = "an entry of a CRL that does not begin with a serial number"
                 raise EncodingRefused(message)
-            index.setdefault(data[number:number_end], (at, after))
+            serial = int.from_bytes(data[number:number_end], "big", signed=True)
+            index.setdefault(serial, (at, after))
             at = after
+            if len(index) > MAX_CRL_ENTRIES:
+                message = f"a CRL of more than {MAX_CRL_ENTRIES} entries"
+                raise EncodingRefused(message)
         return index
 
 

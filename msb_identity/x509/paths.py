@@ -1,8 +1,8 @@
 """Ways from a certificate up to an anchor: built by names, proved by signatures, bounded.
 
-A search ends after eight certificates a path, 200 signatures and 32 paths; no certificate and no
-key stands twice in one path, so looped and cross-signed chains end. Source: RFC 4158, RFC 5280
-section 6.
+A search ends after eight certificates a path, 200 signatures, 2,000 steps and 32 paths; no
+certificate and no key stands twice in one path. So looped and cross-signed chains end. Source: RFC
+4158, RFC 5280 section 6.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MAX_PATH_CERTIFICATES = 8
 MAX_SIGNATURES = 200
 MAX_PATHS = 32
+MAX_STEPS = 2_000
 
 
 class Hold(Enum):
@@ -65,6 +66,7 @@ class PathFinder:
     bad_signature: bool = False
     exhausted: bool = False
     too_long: bool = False
+    _steps: int = 0
     _links: dict[tuple[bytes, bytes], Link] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -79,7 +81,7 @@ class PathFinder:
         if self.trust.is_anchor(certificate):
             yield Path((certificate,), ())
             return
-        if certificate.is_self_issued:
+        if certificate.is_self_issued and _is_by_own_key(certificate):
             self._note(certificate, certificate, self.link(certificate, certificate))
         for count, path in enumerate(self._extend((certificate,), ())):
             yield path
@@ -103,6 +105,8 @@ class PathFinder:
             self.too_long = True
             return
         for issuer in self._candidates(last):
+            self._steps += 1
+            self.exhausted = self.exhausted or self._steps > MAX_STEPS
             if self.exhausted:
                 return
             if any(_is_same(issuer, seen) for seen in below):
@@ -147,6 +151,12 @@ def check_link(certificate: Certificate, issuer: Certificate) -> Link:
 def _may_be_by_key(certificate: Certificate, issuer: Certificate) -> bool:
     wanted, given = certificate.facts.authority_key_id, issuer.facts.subject_key_id
     return wanted is None or given is None or wanted == given
+
+
+def _is_by_own_key(certificate: Certificate) -> bool:
+    """Whether it says itself that its own key signed it; a renewed CA's may be the old key's."""
+    own = certificate.facts.subject_key_id
+    return own is not None and certificate.facts.authority_key_id == own
 
 
 def _is_same(one: Certificate, other: Certificate) -> bool:

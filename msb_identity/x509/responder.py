@@ -109,18 +109,19 @@ class PublicationServer:
     """Serves CRLs (GET) and answers OCSP (POST) on a loopback port, in a thread; a context manager.
 
     pages: path to what makes the body, asked anew each time.
+    answer: what answers OCSP requests, as `OcspResponder.answer`.
     """
 
     def __init__(
         self,
         pages: dict[str, Callable[[], bytes]],
-        responder: OcspResponder | None = None,
+        answer: Callable[[bytes], bytes] | None = None,
         *,
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
         """Take the port at once, so that `url` is known before anything is served."""
-        self._server = ThreadingHTTPServer((host, port), _handler(pages, responder))
+        self._server = ThreadingHTTPServer((host, port), _handler(pages, answer))
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self.url = f"http://{host}:{self._server.server_address[1]}"
 
@@ -142,7 +143,7 @@ class PublicationServer:
 
 
 def _handler(
-    pages: dict[str, Callable[[], bytes]], responder: OcspResponder | None
+    pages: dict[str, Callable[[], bytes]], answer: Callable[[bytes], bytes] | None
 ) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -154,10 +155,10 @@ def _handler(
 
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
-            if responder is None or not 0 < length <= MAX_REQUEST_BYTES:
+            if answer is None or not 0 < length <= MAX_REQUEST_BYTES:
                 self.send_error(400)
                 return
-            self._send(responder.answer(self.rfile.read(length)), "application/ocsp-response")
+            self._send(answer(self.rfile.read(length)), "application/ocsp-response")
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its own name
             """Write nothing: serial numbers are whose certificate was asked about."""

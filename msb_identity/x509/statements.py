@@ -78,23 +78,12 @@ def make_ocsp_answer(
 
     delegated: the responder is not the issuer itself, so that its certificate goes along.
     """
-    moment = core.GeneralizedTime(this_update.replace(microsecond=0))
-    singles = [
-        ocsp.SingleResponse(
-            {
-                "cert_id": ocsp.CertId.load(answer.names.encode()),
-                "cert_status": _status(answer),
-                "this_update": moment,
-                "next_update": core.GeneralizedTime(next_update.replace(microsecond=0)),
-            }
-        )
-        for answer in answers
-    ]
+    singles = [_single(answer, this_update, next_update) for answer in answers]
     # SHA-1 by the standard: it only points at the key.
     named = hashlib.sha1(key_bits(responder), usedforsecurity=False).digest()
     values: dict[str, object] = {
         "responder_id": ocsp.ResponderId("by_key", core.OctetString(named)),
-        "produced_at": moment,
+        "produced_at": _generalized(this_update),
         "responses": ocsp.Responses(singles),
     }
     if nonce is not None:
@@ -116,6 +105,21 @@ def refused_answer(status: int, inner: bytes = b"") -> bytes:
     return der.sequence(der.element(_ENUMERATED, bytes((status,))), inner)
 
 
+def _single(answer: Answer, this_update: datetime, next_update: datetime) -> object:
+    return ocsp.SingleResponse(
+        {
+            "cert_id": ocsp.CertId.load(answer.names.encode()),
+            "cert_status": _status(answer),
+            "this_update": _generalized(this_update),
+            "next_update": _generalized(next_update),
+        }
+    )
+
+
+def _generalized(moment: datetime) -> object:
+    return core.GeneralizedTime(moment.replace(microsecond=0))
+
+
 def _status(answer: Answer) -> object:
     if not answer.known:
         return ocsp.CertStatus("unknown", core.Null())
@@ -125,7 +129,7 @@ def _status(answer: Answer) -> object:
     return ocsp.CertStatus(
         "revoked",
         {
-            "revocation_time": core.GeneralizedTime(since.replace(microsecond=0)),
+            "revocation_time": _generalized(since),
             "revocation_reason": crl.CRLReason(REASONS[reason]),
         },
     )

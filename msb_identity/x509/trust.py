@@ -53,7 +53,7 @@ class TrustStore:
             for certificate in certificates:
                 (anchors if certificate.is_self_issued else intermediates).append(certificate)
         for path in crls:
-            lists += _named(path, load_crls)
+            lists += _read_path(path)[1] if path.is_dir() else _named(path, load_crls)
         return cls(tuple(anchors), tuple(intermediates), tuple(lists))
 
     def is_anchor(self, certificate: Certificate) -> bool:

@@ -33,6 +33,7 @@ from msb_identity.sso.tokens import TokenIssuer, TokenVerifier, VerifiedToken
 from msb_wallet.cards.pack import CardPack
 from msb_wallet.codes.present import show_offline
 from msb_wallet.codes.qr import draw_png, draw_svg
+from msb_wallet.demo.certificates import certify
 from msb_wallet.demo.page import Page
 from msb_wallet.demo.sizes import code_sizes
 from msb_wallet.folder import CONFIGURATION_FILE, STORE_FILE, DataFolder
@@ -106,7 +107,7 @@ class _Story:
         step = report.decisive_step
         write_out(_summary(report))
         self.page.report(report)
-        _log.info("check %s: %s %s", name, report.verdict, step.code if step else "")
+        _log.info("scan %s: %s %s", name, report.verdict, step.code if step else "")
         if report.verdict != expected:
             self.faults.append(f"{name}: {report.verdict}, expected {expected}")
 
@@ -182,7 +183,21 @@ def _set_up(story: _Story) -> Issuer:
         f"颁发机构的 SM2 密钥已生成，信任清单第 {version} 版已签发。",
         f"The issuer's SM2 key is made, version {version} of the trust list is signed.",
     )
-    return story.folder.issuer(TYPE)
+    issuer = story.folder.issuer(TYPE)
+    _certify(story)
+    return issuer
+
+
+def _certify(story: _Story) -> None:
+    story.chapter("机构证书", "The department's certificate")
+    settings = story.folder.issuer_settings(None)
+    key = story.folder.issuer_key(settings).public
+    report = certify(story.folder.path / "ca", settings, key)
+    story.say(
+        "两级演示CA为颁发机构的密钥签发了证书，证书链连同CRL已核验。",
+        "A two-level demo CA certifies the issuer's key; the chain is verified with its CRL.",
+    )
+    story.judge("certificate", report, "valid")
 
 
 def _sign_in(story: _Story) -> VerifiedToken:

@@ -321,7 +321,7 @@ class Verifier:
                 self._store,
                 shown.online.code_hash,
                 now=now,
-                identifier=shown.credential.identifier.short,
+                identifier=shown.online.identifier,
                 audit=self._audit,
             )
         if shown.presentation is None or shown.credential.holder_key is None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from msb_identity.x509 import Certificate, RevocationList
     from msb_identity.x509.crl import Revoked
 
-NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
+NOW = datetime(2026, 6, 1, 4, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 _serials = itertools.count(1000)
 

@@ -484,3 +484,27 @@ def test_scrypt_that_asks_for_too_much_is_refused_at_once(n: int, r: int, p: int
     numbers = element(0x30, element(4, b"salt"), integer(n), integer(r), integer(p))
     with pytest.raises(KeyRefused, match="scrypt"):
         load_key(encrypted(numbers, "06092b06010401da47040b"), "x")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("3_1.ec_public_key", "P-521"),
+        ("3_2.ec_private_key", "P-521"),
+        ("3_5.symmetric_key_mac_computation", "oct"),
+        ("3_6.symmetric_key_encryption", "oct"),
+    ],
+)
+def test_jwks_of_rfc_7520_that_we_do_not_have_are_refused_by_name(
+    vectors: Path, name: str, says: str
+) -> None:
+    path = vectors / "identity" / "rfc7520" / "jwk" / f"{name}.json"
+    for load in (load_key, load_public_key):
+        with pytest.raises(KeyRefused, match=says):
+            load(path)
+
+
+def test_the_rsa_jwks_of_rfc_7520_load(vectors: Path) -> None:
+    folder = vectors / "identity" / "rfc7520" / "jwk"
+    key = load_key(folder / "3_4.rsa_private_key.json")
+    assert load_public_key(folder / "3_3.rsa_public_key.json") == key.public

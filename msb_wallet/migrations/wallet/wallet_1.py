@@ -84,7 +84,6 @@ def upgrade() -> None:
     op.create_table(
         "shown_codes",
         Column("code_hash", LargeBinary(32), nullable=False),
-        Column("binding", LargeBinary(32), nullable=False),
         Column("identifier", String(160), nullable=False),
         Column("audience", String(200), nullable=True),
         Column("shown_at", BigInteger(), nullable=False),

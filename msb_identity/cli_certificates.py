@@ -49,7 +49,7 @@ _ROLES = ("person", "organisation", "seal-maker", "timestamp", "ocsp", "server")
 _REVOKE_REASONS = tuple(name for name in REASONS if name != "remove-from-crl")
 
 
-def add_commands(areas: _Actions, epilog: str) -> None:
+def add_certificate_commands(areas: _Actions, epilog: str) -> None:
     """Add `ca` and `cert` to the areas of msb-identity."""
     ca = areas.add_parser("ca", help="证书认证机构 / a certificate authority")
     actions = ca.add_subparsers(metavar="ACTION", required=True)
