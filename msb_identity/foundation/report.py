@@ -22,6 +22,7 @@ from msb_identity.foundation.text import showable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
 
 class Verdict(StrEnum):
@@ -85,13 +86,19 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The verdict on one input, the steps that led to it, and what the input disclosed."""
+    """The verdict on one input, the steps that led to it, and what the input disclosed.
+
+    signatures: in a document's report, one report for each of its signatures, in their order.
+    signed_at: in a signature's report, the time it was judged at: proven, or else claimed.
+    """
 
     kind: str
     verdict: Verdict
     steps: tuple[Step, ...]
     disclosed: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    signatures: tuple[Report, ...] = ()
+    signed_at: datetime | None = None
 
     @property
     def reservations(self) -> tuple[Step, ...]:
@@ -100,9 +107,10 @@ class Report:
 
     @property
     def decisive_step(self) -> Step | None:
-        """The first step that kept the report from being valid, if any did."""
+        """The first step that kept the report from being valid, a signature's included."""
+        steps = [*self.steps, *(step for report in self.signatures for step in report.steps)]
         for outcome in (Outcome.FAILED, Outcome.UNKNOWN):
-            for step in self.steps:
+            for step in steps:
                 if step.outcome is outcome:
                     return step
         return None
@@ -121,7 +129,22 @@ class Report:
             "kind": self.kind,
             "verdict": str(self.verdict),
             "steps": [step.as_json() for step in self.steps],
-            "signatures": [],
+            "signatures": [
+                signature._as_signature(index)  # noqa: SLF001 - of this very class
+                for index, signature in enumerate(self.signatures)
+            ],
+        }
+        if self.disclosed:
+            result["disclosed"] = dict(self.disclosed)
+        return result
+
+    def _as_signature(self, index: int) -> dict[str, Any]:
+        result: dict[str, Any] = {
+            "index": index,
+            "kind": self.kind,
+            "verdict": str(self.verdict),
+            "signed_at": None if self.signed_at is None else self.signed_at.isoformat(),
+            "steps": [step.as_json() for step in self.steps],
         }
         if self.disclosed:
             result["disclosed"] = dict(self.disclosed)
@@ -141,6 +164,9 @@ class Report:
                 f"  {MARKS[step.outcome]} {step.id:<15} {step.code:<18}"
                 f" {step.zh} / {step.en}{detail}"
             )
+        for index, signature in enumerate(self.signatures):
+            lines.append(f"签名 signature {index} ({signature.kind}):")
+            lines += [f"  {line}" for line in signature.as_text().split("\n")]
         # No terminal obeys what came from outside: one line stays one line, without controls.
         return "\n".join(showable(line) for line in lines)
 
@@ -165,7 +191,9 @@ class Report:
         )
         return (
             f'<section class="report {self.verdict}"><h3>{zh} <small>{en}</small></h3>'
-            f"{notes}<dl>{shown}</dl><table>{rows}</table></section>"
+            f"{notes}<dl>{shown}</dl><table>{rows}</table>"
+            + "".join(signature.as_html() for signature in self.signatures)
+            + "</section>"
         )
 
 
@@ -184,6 +212,8 @@ class ReportBuilder:
         self._steps: list[Step] = []
         self._disclosed: dict[str, Any] = {}
         self._labels: dict[str, str] = {}
+        self._signatures: list[Report] = []
+        self.signed_at: datetime | None = None
 
     def add(self, step_id: str, outcome: Outcome, code: str = "ok", detail: str = "") -> None:
         """Record one step."""
@@ -216,6 +246,10 @@ class ReportBuilder:
         if label:
             self._labels[name] = label
 
+    def add_signature(self, report: Report) -> None:
+        """Add the report of one of the document's signatures; the worst decides."""
+        self._signatures.append(report)
+
     def good_so_far(self) -> bool:
         """Whether no step has failed or stayed unknown yet."""
         return not any(s.outcome in (Outcome.FAILED, Outcome.UNKNOWN) for s in self._steps)
@@ -225,9 +259,10 @@ class ReportBuilder:
         taken = {step.id for step in self._steps}
         missing = [step_id for step_id in self._required if step_id not in taken]
         outcomes = {step.outcome for step in self._steps}
-        if Outcome.FAILED in outcomes:
+        verdicts = {report.verdict for report in self._signatures}
+        if Outcome.FAILED in outcomes or Verdict.INVALID in verdicts:
             verdict = Verdict.INVALID
-        elif Outcome.UNKNOWN in outcomes or missing:
+        elif Outcome.UNKNOWN in outcomes or missing or Verdict.INDETERMINATE in verdicts:
             verdict = Verdict.INDETERMINATE
         else:
             verdict = Verdict.VALID
@@ -236,7 +271,15 @@ class ReportBuilder:
             self._steps.append(Step(step_id, Outcome.SKIPPED, NOT_REACHED, "", zh, en))
         order = {step_id: index for index, step_id in enumerate(self._required)}
         steps = sorted(self._steps, key=lambda step: order.get(step.id, -1))
-        return Report(self.kind, verdict, tuple(steps), self._disclosed, self._labels)
+        return Report(
+            self.kind,
+            verdict,
+            tuple(steps),
+            self._disclosed,
+            self._labels,
+            tuple(self._signatures),
+            self.signed_at,
+        )
 
 
 def exit_code(reports: Sequence[Report]) -> int:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -190,3 +191,32 @@ def test_no_terminal_obeys_what_a_report_discloses() -> None:
     text = builder.conclude().as_text()
     assert len(text.splitlines()) == 3
     assert all(character.isprintable() for character in text.replace("\n", ""))
+
+
+def test_a_document_is_as_bad_as_its_worst_signature() -> None:
+    good = ReportBuilder("ses-v4", required=(), sentences=SENTENCES).conclude()
+    broken = ReportBuilder("ses-v4", required=("format",), sentences=SENTENCES)
+    broken.signed_at = datetime(2026, 1, 2, tzinfo=UTC)
+    broken.failed("format", "bad", "malformed")
+    document = ReportBuilder("ofd", required=("format",), sentences=SENTENCES)
+    document.ok("format")
+    document.add_signature(good)
+    document.add_signature(broken.conclude())
+    report = document.conclude()
+
+    assert report.verdict is Verdict.INVALID
+    assert report.decisive_step is not None
+    assert report.decisive_step.detail == "malformed"
+    signatures = report.as_json()["signatures"]
+    assert [s["verdict"] for s in signatures] == ["valid", "invalid"]
+    assert [s["signed_at"] for s in signatures] == [None, "2026-01-02T00:00:00+00:00"]
+    assert signatures[1]["steps"][0]["detail"] == "malformed"
+    assert "malformed" in report.as_text()
+    assert "malformed" in report.as_html()
+
+
+def test_an_undecided_signature_keeps_a_document_from_being_valid() -> None:
+    undecided = ReportBuilder("ses-v4", required=("format",), sentences=SENTENCES).conclude()
+    document = ReportBuilder("ofd", required=(), sentences=SENTENCES)
+    document.add_signature(undecided)
+    assert document.conclude().verdict is Verdict.INDETERMINATE

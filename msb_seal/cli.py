@@ -1,0 +1,41 @@
+"""The command msb-seal: pictures, seals, signing, verifying and the life of seals.
+
+Thin: each area's module reads its arguments, calls one public function and prints what it says.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from msb_identity.foundation.commands import CommandParser, run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+EXIT_STATUS = (
+    "退出码 / exit status: 0 有效 valid, 1 无效 invalid, 3 无法判定 indeterminate,"
+    " 2 用法错误或文件无法读取 called wrongly or unreadable file"
+)
+_AREAS: tuple[str, ...] = ()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run msb-seal with these arguments (default: the process's own); give the exit status."""
+    try:
+        arguments = _parser().parse_args(argv)
+    except SystemExit as stop:  # --help, or an error that argparse has already told
+        return stop.code if isinstance(stop.code, int) else 0
+    return run(lambda: int(arguments.command(arguments)))
+
+
+def _parser() -> CommandParser:
+    parser = CommandParser(
+        prog="msb-seal",
+        description="电子印章：制作、盖章、验章 / e-seals: make, seal, verify",
+        epilog=EXIT_STATUS,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for area in _AREAS:
+        import_module(f"msb_seal.commands.{area}").add_commands(commands)
+    return parser
