@@ -62,10 +62,15 @@ class SealExtension:
 
 @dataclass(frozen=True, slots=True)
 class SignerList:
-    """Who may sign with the seal: whole certificates (certListType 1), or digests of them (2)."""
+    """Who may sign with the seal: whole certificates (certListType 1), or digests of them (2).
+
+    digests: what the digest is called and its value. names: texts of the maker's own, which some v1
+    seals hold instead ("certID ::= IA5String").
+    """
 
     certificates: tuple[bytes, ...] = field(default=(), repr=False)
     digests: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
+    names: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
