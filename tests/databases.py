@@ -57,7 +57,8 @@ class Cluster(Server):
     @classmethod
     def start(cls, folder: Path) -> Cluster:
         """Make the cluster, or start it again on its own port."""
-        return cls(scripts_postgres("start", folder).strip(), folder)
+        # Should this process be killed, the cluster goes too.
+        return cls(scripts_postgres("start", folder, str(os.getpid())).strip(), folder)
 
     def stop(self) -> None:
         """Stop as a crash would: connections break, nothing is written in peace."""
@@ -72,7 +73,7 @@ class Cluster(Server):
         scripts_postgres("remove", self.folder)
 
 
-def scripts_postgres(action: str, *arguments: Path) -> str:
+def scripts_postgres(action: str, *arguments: Path | str) -> str:
     """Call scripts/postgres and give what it prints."""
     command = [str(SCRIPT), action, *map(str, arguments)]
     done = subprocess.run(
