@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from msb_seal.errors import SealingRefused
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -36,6 +38,13 @@ class Sealer(Protocol):
         """
 
 
+class TimestampSource(Protocol):
+    """Whoever stamps bytes with a proven time: msb_seal.timestamp has some."""
+
+    def stamp(self, data: bytes) -> bytes:
+        """Give the DER of a time-stamp token over the bytes; TimestampRefused where none comes."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeySealer:
     """A seal with its signer's key at hand, outside any registry."""
@@ -43,6 +52,12 @@ class KeySealer:
     seal: ElectronicSeal
     certificate: Certificate
     key: SigningKey
+
+    def __post_init__(self) -> None:
+        """Refuse a key that is not the certificate's."""
+        if self.key.public != self.certificate.key:
+            code, zh = "wrong-key", "私钥与证书不符"
+            raise SealingRefused(code, zh, "the key is not the certificate's")
 
     def sign(self, to_sign: bytes, *, digest: bytes, document: str, now: datetime) -> bytes:
         """Sign with the key; nothing is recorded."""
