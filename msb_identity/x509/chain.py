@@ -100,6 +100,8 @@ def _judge(
         status = _revocation(path, checker, is_proven=proven)
         builder.add("revocation", status.outcome, status.code, status.detail)
         _disclose(builder, path)
+        if status.reason:
+            builder.disclose("revocation_reason", status.reason, label="吊销原因 reason")
     return builder.conclude()
 
 
@@ -182,7 +184,7 @@ def _revocation(path: Path, checker: RevocationChecker, *, is_proven: bool) -> S
         told = (
             f"{place_of(path, index)}: {status.detail}" if status.detail else place_of(path, index)
         )
-        found.append(Status(status.outcome, status.code, told))
+        found.append(replace(status, detail=told))
     return min(found, key=lambda status: _WORST.index(status.outcome))
 
 

@@ -42,11 +42,15 @@ class RevocationPolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What was found about one certificate: outcome and code of the step `revocation`."""
+    """What was found about one certificate: outcome and code of the step `revocation`.
+
+    reason: why it was revoked (RFC 5280 section 5.3.1), where it was.
+    """
 
     outcome: Outcome
     code: str
     detail: str = ""
+    reason: str = ""
 
 
 @dataclass
@@ -118,10 +122,10 @@ class RevocationChecker:
         newest = {word.kind: word for word in sorted(words, key=lambda word: word.as_of)}
         for word in newest.values():
             if word.revoked is not None and word.revoked.since <= self.at:
-                return Status(Outcome.FAILED, "revoked", _told(word))
+                return Status(Outcome.FAILED, "revoked", _told(word), word.revoked.reason)
         for word in newest.values():
             if word.revoked is not None:
-                return Status(Outcome.WARNING, "revoked-later", _told(word))
+                return Status(Outcome.WARNING, "revoked-later", _told(word), word.revoked.reason)
         if newest:
             told = ", ".join(
                 f"{word.kind} of {word.as_of:%Y-%m-%dT%H:%M:%SZ}" for word in newest.values()

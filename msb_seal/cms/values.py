@@ -1,0 +1,124 @@
+"""Values inside CMS: signature values of odd forms, and what names a signer's certificate (ESS).
+
+Sources: RFC 5035 sections 3 and 4 and RFC 5816 (signing certificate), GM/T 0009 (raw r‖s).
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING
+
+from msb_identity.errors import EncodingRefused, SignatureRefused
+from msb_identity.pki import der
+from msb_identity.pki.keys import POINT_KINDS
+from msb_identity.pki.signatures import RAW_BYTES, der_from_numbers, der_from_raw, numbers_from_der
+from msb_identity.x509.algorithms import digest, read_algorithm
+from msb_identity.x509.names import read_name
+from msb_identity.x509.values import context, read_integer
+from msb_seal.cms import oids
+
+if TYPE_CHECKING:
+    from msb_identity.pki.keys import VerifyingKey
+    from msb_identity.x509.certificate import Certificate
+    from msb_seal.cms.structure import CmsSigner
+
+_PAIR = 2
+_MAX_NUMBER_BYTES = 40
+_BITS = 256
+_DIRECTORY_NAME = context(4)
+
+
+def usual_signature(key: VerifyingKey, value: bytes) -> tuple[bytes, bool]:
+    """Give an SM2 or ECDSA signature in strict DER, and whether it came otherwise.
+
+    Real signers write raw r‖s, and numbers with zero bytes too many or a sign bit that is none.
+    What is none of these comes back as it is, for the key to refuse.
+    """
+    if key.kind not in POINT_KINDS:
+        return value, False
+    try:
+        numbers_from_der(value, key.curve)
+    except SignatureRefused:
+        pass
+    else:
+        return value, False
+    try:
+        if len(value) == RAW_BYTES:
+            return der_from_raw(value, key.curve), True
+        return _from_loose_numbers(value), True
+    except (SignatureRefused, EncodingRefused):
+        return value, False
+
+
+def _from_loose_numbers(value: bytes) -> bytes:
+    parts = der.read_ber(value, limit=2 * RAW_BYTES).sequence()
+    numbers = [int.from_bytes(part.content, "big") for part in parts if part.tag == der.INTEGER]
+    long = any(len(part.content) > _MAX_NUMBER_BYTES for part in parts)
+    if len(parts) != _PAIR or len(numbers) != _PAIR or long:
+        message = "not two numbers"
+        raise EncodingRefused(message)
+    if any(number.bit_length() > _BITS for number in numbers):
+        message = "a number longer than the curve"
+        raise EncodingRefused(message)
+    return der_from_numbers(*numbers)
+
+
+def digest_by(oid: str, data: bytes) -> bytes | None:
+    """Give the digest of that name; None for one that we do not have."""
+    name = oids.DIGEST_NAMES.get(oid, "")
+    return digest(oids.SM3 if name == "SM3" else oid, data)
+
+
+def names_certificate(signer: CmsSigner, certificate: Certificate) -> str:
+    """Say what the signed attributes signingCertificate say of this certificate.
+
+    ok, ok-sha1 (only named by SHA-1), absent, other-certificate, or unreadable.
+    """
+    found = "absent"
+    for oid, default in (
+        (oids.SIGNING_CERTIFICATE, oids.SHA1),
+        (oids.SIGNING_CERTIFICATE_V2, oids.SHA256),
+    ):
+        attribute = signer.signed_attribute(oid)
+        if attribute is None:
+            continue
+        try:
+            named = _is_named(attribute, certificate, default)
+        except EncodingRefused:
+            return "unreadable"
+        if not named:
+            return "other-certificate"
+        found = "ok-sha1" if oid == oids.SIGNING_CERTIFICATE else "ok"
+    return found
+
+
+def _is_named(attribute: der.Element, certificate: Certificate, digest_oid: str) -> bool:
+    """Whether the first ESSCertID or ESSCertIDv2 is this certificate's."""
+    outer = attribute.sequence()
+    identifiers = outer[0].sequence() if outer else ()
+    left = list(identifiers[0].sequence()) if identifiers else []
+    if left and left[0].tag == der.SEQUENCE and digest_oid != oids.SHA1:  # only version 2 has one
+        digest_oid = read_algorithm(left.pop(0)).oid
+    if not 1 <= len(left) <= _PAIR:
+        message = "a certificate that is not named by a digest"
+        raise EncodingRefused(message)
+    expected = digest_by(digest_oid, certificate.encoded)
+    if expected is None:
+        message = "a certificate named by a digest that we do not have"
+        raise EncodingRefused(message)
+    same = hmac.compare_digest(expected, left[0].octets())
+    return same and (len(left) == 1 or _is_issuer_serial(left[1], certificate))
+
+
+def _is_issuer_serial(element: der.Element, certificate: Certificate) -> bool:
+    parts = element.sequence()
+    if len(parts) != _PAIR:
+        message = "not an issuer and a number"
+        raise EncodingRefused(message)
+    names = [
+        read_name(name.children[0])
+        for name in parts[0].sequence()
+        if name.tag == _DIRECTORY_NAME and len(name.children) == 1
+    ]
+    issuer = any(name.matches(certificate.issuer) for name in names)
+    return issuer and read_integer(parts[1]) == certificate.serial

@@ -1,0 +1,201 @@
+"""check_cms: whether a CMS signature stands for a document.
+
+Taken are both forms that OFD and PDF carry with SM2 (facts of GM/T 0099 and GM/T 0112 in the
+field), and what RFC 5652 describes:
+
+- detached, with or without signed attributes;
+- attached, where the content is the document's digest (32 bytes, or their base64 text);
+- attached, where the content is the document itself.
+
+Of several signers each is judged, and the worst decides.
+"""
+
+from __future__ import annotations
+
+import hmac
+from base64 import b64encode
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from msb_identity.foundation.clock import aware
+from msb_identity.foundation.report import NOT_REACHED, Outcome, ReportBuilder, Verdict
+from msb_identity.x509.revocation import RevocationPolicy
+from msb_seal.cms import oids
+from msb_seal.cms.sentences import SENTENCES
+from msb_seal.cms.signers import judge_signer, message_digest_is
+from msb_seal.cms.structure import CmsSignature, CmsSigner, parse_cms
+from msb_seal.cms.times import Circumstances, tell_certificate, tell_timestamps
+from msb_seal.cms.values import digest_by
+from msb_seal.errors import CmsRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from msb_identity.foundation.report import Report, Sentences
+    from msb_identity.x509.fetch import Fetcher
+    from msb_identity.x509.trust import TrustStore
+
+KIND = "cms"
+REQUIRED = (
+    "format",
+    "algorithm",
+    "signature-value",
+    "document-digest",
+    "signer-certificate",
+    "chain",
+    "revocation",
+    "signing-time",
+    "timestamp",
+)
+_OF_SIGNER = REQUIRED[1:]
+
+
+def check_cms(
+    data: bytes,
+    *,
+    original: bytes,
+    trust: TrustStore,
+    at: datetime | None = None,
+    revocation: RevocationPolicy | str = RevocationPolicy.IF_PUBLISHED,
+    fetch: Fetcher | None = None,
+    claimed: datetime | None = None,
+) -> Report:
+    """Check a CMS signature over `original`; `signed_at` is the time it was judged at.
+
+    at: what to take for now, the clock by default.
+    claimed: when it was signed by the document's own word, where the signature does not say.
+
+    Never raises on a bad signature.
+    """
+    return begin_cms(
+        data,
+        original=original,
+        trust=trust,
+        at=at,
+        revocation=revocation,
+        fetch=fetch,
+        claimed=claimed,
+    ).conclude()
+
+
+def begin_cms(
+    data: bytes,
+    *,
+    original: bytes,
+    trust: TrustStore,
+    at: datetime | None = None,
+    revocation: RevocationPolicy | str = RevocationPolicy.IF_PUBLISHED,
+    fetch: Fetcher | None = None,
+    claimed: datetime | None = None,
+    required: Sequence[str] = (),
+    sentences: Sentences | None = None,
+) -> ReportBuilder:
+    """Take the steps of `check_cms` and leave the report open for those of a document's format.
+
+    required, sentences: what these steps add.
+    """
+    words = {**SENTENCES, **(sentences or {})}
+    builder = ReportBuilder(KIND, required=(*REQUIRED, *required), sentences=words)
+    try:
+        signature = parse_cms(data)
+    except CmsRefused as error:
+        builder.failed("format", "malformed", str(error))
+        return builder
+    _tell_format(builder, signature)
+    now = aware(at)
+    around = Circumstances(trust, now, RevocationPolicy(revocation), fetch, claimed)
+    reports = [_judge(_Case(signature, signer, original, around)) for signer in signature.signers]
+    for index, report in enumerate(reports):
+        _take_over(builder, report, f"signer {index + 1}: " if len(reports) > 1 else "")
+    builder.signed_at = max((r.signed_at for r in reports if r.signed_at), default=None)
+    for name, value in reports[0].disclosed.items():
+        builder.disclose(name, value, label=reports[0].labels.get(name, ""))
+    return builder
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One signer of a signature, and the document."""
+
+    signature: CmsSignature
+    signer: CmsSigner
+    original: bytes
+    around: Circumstances
+
+    @property
+    def content(self) -> bytes | None:
+        """What the signature is over: what stands inside, else the document.
+
+        None for a document that only the signed attributes digest: `document-digest` compares it.
+        """
+        if self.signature.content is not None or self.signer.signed_attributes is not None:
+            return self.signature.content
+        return self.original
+
+
+def _tell_format(builder: ReportBuilder, signature: CmsSignature) -> None:
+    if signature.content_type not in (oids.DATA, oids.GM_DATA):
+        builder.failed("format", "content-type", signature.content_type)
+    elif signature.oddities:
+        builder.warning("format", "odd", "; ".join(signature.oddities))
+    else:
+        builder.ok("format")
+
+
+def _judge(case: _Case) -> Report:
+    builder = ReportBuilder(KIND, required=_OF_SIGNER, sentences=SENTENCES)
+    trust = case.around.trust
+    certificate = judge_signer(
+        builder,
+        case.signature,
+        case.signer,
+        content=case.content,
+        known=(*trust.intermediates, *trust.anchors),
+    )
+    _tell_digest(builder, case)
+    proven = tell_timestamps(builder, case.signer, case.around)
+    if certificate is not None:
+        tell_certificate(
+            builder, case.signature, case.signer, certificate, proven=proven, around=case.around
+        )
+    return builder.conclude()
+
+
+def _tell_digest(builder: ReportBuilder, case: _Case) -> None:
+    """Compare what was signed with the document."""
+    content = case.signature.content
+    if content is None and case.signer.signed_attributes is None:
+        # The signature value is over the document itself: that it holds says the same.
+        builder.ok("document-digest", "by-signature")
+        return
+    held = (
+        message_digest_is(case.signer, case.original)
+        if content is None
+        else _stands_for(content, case)
+    )
+    if held is None:
+        builder.unknown("document-digest", "unsupported")
+    elif held:
+        builder.ok("document-digest")
+    else:
+        builder.failed("document-digest", "changed")
+
+
+def _stands_for(content: bytes, case: _Case) -> bool | None:
+    """Whether attached content is the document, or its digest by the signer's algorithm."""
+    if content == case.original:
+        return True
+    digest = digest_by(case.signer.digest_algorithm.oid, case.original)
+    if digest is None:
+        return None
+    return hmac.compare_digest(content, digest) or content.strip() == b64encode(digest)
+
+
+def _take_over(builder: ReportBuilder, report: Report, prefix: str) -> None:
+    """Add one signer's steps; what was never reached must not hide behind another signer's."""
+    for step in report.steps:
+        if step.code != NOT_REACHED:
+            builder.add(step.id, step.outcome, step.code, prefix + step.detail)
+        elif report.verdict is Verdict.INDETERMINATE:
+            builder.add(step.id, Outcome.UNKNOWN, step.code, prefix)
