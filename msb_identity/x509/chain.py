@@ -142,7 +142,8 @@ def _best_path(
 
 
 def _no_path(finder: PathFinder) -> Finding:
-    if finder.bad_signature:
+    # A search that gave up may not have come to the true issuer: it proves nothing wrong.
+    if finder.bad_signature and not finder.exhausted:
         return Finding("signature-value", Outcome.FAILED, "bad-signature")
     code = "search-too-long" if finder.exhausted or finder.too_long else "no-anchor"
     return Finding("chain", Outcome.UNKNOWN, code)

@@ -34,6 +34,7 @@ MAX_CRL_ENTRIES = 1_000_000
 _MAX_HEAD_BYTES = 64_000
 _ENUMERATED = 0x0A
 _LONG_FORM, _MAX_LENGTH_BYTES = 0x80, 4
+ON_HOLD, REMOVED = "certificate-hold", "remove-from-crl"
 # RFC 5280 section 5.3.1; 7 is unused.
 REASONS = {
     "unspecified": 0,
@@ -42,8 +43,8 @@ REASONS = {
     "affiliation-changed": 3,
     "superseded": 4,
     "cessation-of-operation": 5,
-    "certificate-hold": 6,
-    "remove-from-crl": 8,
+    ON_HOLD: 6,
+    REMOVED: 8,
     "privilege-withdrawn": 9,
     "aa-compromise": 10,
 }
@@ -103,10 +104,16 @@ class RevocationList:
 
     def find(self, serial: int) -> Revoked | None:
         """Say since when that serial number is revoked, or None; EncodingRefused if broken."""
-        place = self._index.get(serial)
-        if place is None and serial < 0:  # a lost zero byte: the list's maker may have put it back
-            place = self._index.get(serial + (1 << 8 * (serial.bit_length() // 8 + 1)))
-        return None if place is None else _read_entry(self.entries[place[0] : place[1]])
+        places = self._places(serial)
+        if not places and serial < 0:  # a lost zero byte: the list's maker may have put it back
+            places = self._places(serial + (1 << 8 * (serial.bit_length() // 8 + 1)))
+        found = [_read_entry(self.entries[start:end]) for start, end in places]
+        # A number that stands twice is as revoked as its gravest entry says.
+        return min(found, key=lambda one: (one.reason == REMOVED, one.since), default=None)
+
+    def _places(self, serial: int) -> tuple[tuple[int, int], ...]:
+        first, others = self._index.get(serial), self._again.get(serial, ())
+        return () if first is None else (first, *others)
 
     def __len__(self) -> int:
         """Count the entries."""
@@ -133,9 +140,22 @@ class RevocationList:
         return tuple(e.oid for e in self.extensions.values() if e.critical and e.oid not in known)
 
     @cached_property
+    def _again(self) -> dict[int, list[tuple[int, int]]]:
+        """Where the further entries of numbers are that stand more than once: few, if any."""
+        return self._index_and_repeats[1]
+
+    @cached_property
     def _index(self) -> dict[int, tuple[int, int]]:
-        """Serial numbers, and where their entry is; the first of two counts."""
+        """Serial numbers, and where their first entry is."""
+        return self._index_and_repeats[0]
+
+    @cached_property
+    def _index_and_repeats(
+        self,
+    ) -> tuple[dict[int, tuple[int, int]], dict[int, list[tuple[int, int]]]]:
         index: dict[int, tuple[int, int]] = {}
+        again: dict[int, list[tuple[int, int]]] = {}
+        count = 0
         data, at, end = self.entries, 0, len(self.entries)
         while at < end:
             tag, start, after = _head(data, at, end)
@@ -144,12 +164,15 @@ class RevocationList:
                 message = "an entry of a CRL that does not begin with a serial number"
                 raise EncodingRefused(message)
             serial = int.from_bytes(data[number:number_end], "big", signed=True)
-            index.setdefault(serial, (at, after))
-            at = after
-            if len(index) > MAX_CRL_ENTRIES:
+            if serial in index:
+                again.setdefault(serial, []).append((at, after))
+            else:
+                index[serial] = (at, after)
+            at, count = after, count + 1
+            if count > MAX_CRL_ENTRIES:
                 message = f"a CRL of more than {MAX_CRL_ENTRIES} entries"
                 raise EncodingRefused(message)
-        return index
+        return index, again
 
 
 def _read(data: bytes) -> RevocationList:

@@ -2,7 +2,8 @@
 
 A row says which bits of keyUsage do (any one of them; an absent extension does) and which extended
 purposes do. Signing certificates in the field carry clientAuth or emailProtection, if anything: the
-extended purpose of a signer is not asked. Sources: RFC 5280 sections 4.2.1.3 and 4.2.1.12, RFC 3161
+extended purpose of a signer is not asked, but one made for time-stamps or OCSP alone signs nothing
+else. Sources: RFC 5280 sections 4.2.1.3 and 4.2.1.12, RFC 3161
 section 2.3, RFC 6960 section 4.2.2.2.
 """
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from msb_identity.x509.certificate import Certificate
 
 _SIGNS = frozenset({KeyUsage.DIGITAL_SIGNATURE, KeyUsage.NON_REPUDIATION})
+_SERVICES = frozenset({oids.TIME_STAMPING, oids.OCSP_SIGNING})
 
 
 class Purpose(StrEnum):
@@ -41,6 +43,7 @@ class _Row:
     usage: frozenset[KeyUsage] = frozenset()
     extended: str | None = None
     required: bool = False  # the extended purpose must be named, not only allowed
+    alone: bool = False  # and no other beside it
 
 
 _ROWS: Mapping[Purpose, _Row] = {
@@ -48,7 +51,7 @@ _ROWS: Mapping[Purpose, _Row] = {
     Purpose.SIGN: _Row(_SIGNS),
     Purpose.SEAL: _Row(_SIGNS),
     Purpose.LOGIN: _Row(frozenset({KeyUsage.DIGITAL_SIGNATURE}), oids.CLIENT_AUTH),
-    Purpose.TIMESTAMP: _Row(_SIGNS, oids.TIME_STAMPING, required=True),
+    Purpose.TIMESTAMP: _Row(_SIGNS, oids.TIME_STAMPING, required=True, alone=True),
     Purpose.OCSP: _Row(_SIGNS, oids.OCSP_SIGNING, required=True),
     Purpose.SERVER: _Row(
         frozenset({KeyUsage.DIGITAL_SIGNATURE, KeyUsage.KEY_ENCIPHERMENT, KeyUsage.KEY_AGREEMENT}),
@@ -65,7 +68,12 @@ def suits(certificate: Certificate, purpose: Purpose) -> bool:
         return False
     if row.usage and facts.key_usage is not None and not row.usage & facts.key_usage:
         return False
-    return allows_extended(certificate, purpose) and not (row.required and facts.purposes is None)
+    named = facts.purposes
+    if row.alone and named != (row.extended,):
+        return False
+    if purpose in (Purpose.SIGN, Purpose.SEAL) and named and _SERVICES.issuperset(named):
+        return False
+    return allows_extended(certificate, purpose) and not (row.required and named is None)
 
 
 def allows_extended(certificate: Certificate, purpose: Purpose) -> bool:

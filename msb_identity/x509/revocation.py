@@ -119,11 +119,14 @@ class RevocationChecker:
         return next((word for word in found if word is not None), None)
 
     def _conclude(self, certificate: Certificate, words: list[Word], problems: list[str]) -> Status:
-        newest = {word.kind: word for word in sorted(words, key=lambda word: word.as_of)}
-        for word in newest.values():
+        # Of one kind the newest counts; of two equally new ones the one that says "revoked".
+        newest = {word.kind: word for word in sorted(words, key=_age)}
+        # No later list undoes a revocation; only a hold is taken off again.
+        revoked = [*(word for word in words if word.is_final), *newest.values()]
+        for word in revoked:
             if word.revoked is not None and word.revoked.since <= self.at:
                 return Status(Outcome.FAILED, "revoked", _told(word), word.revoked.reason)
-        for word in newest.values():
+        for word in revoked:
             if word.revoked is not None:
                 return Status(Outcome.WARNING, "revoked-later", _told(word), word.revoked.reason)
         if newest:
@@ -151,6 +154,10 @@ def _hear(ask: Callable[[], Word | None], words: list[Word], problems: list[str]
         problems.append("unreadable-source")
     else:
         words += [] if word is None else [word]
+
+
+def _age(word: Word) -> tuple[datetime, bool]:
+    return word.as_of, word.revoked is not None
 
 
 def _told(word: Word) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from msb_identity.errors import AlgorithmRefused, KeyRefused, MsbError, SignatureRefused
 from msb_identity.x509 import oids
 from msb_identity.x509.certificate import KeyUsage
+from msb_identity.x509.crl import ON_HOLD, REMOVED
 from msb_identity.x509.ocsp import key_bits
 from msb_identity.x509.paths import Hold, check_link
 from msb_identity.x509.purposes import Purpose, suits
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 TOLERANCE = timedelta(minutes=5)
 MAX_AGE_WITHOUT_NEXT = timedelta(days=1)
-_ON_HOLD, _TAKEN_OFF = "certificate-hold", "remove-from-crl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,11 @@ class Word:
     as_of: datetime
     revoked: Revoked | None
 
+    @property
+    def is_final(self) -> bool:
+        """Whether it says "revoked" for good, and not only "on hold"."""
+        return self.revoked is not None and self.revoked.reason != ON_HOLD
+
 
 class Unbelieved(MsbError):
     """A source that applies and decides nothing; its text is a code of the step `revocation`."""
@@ -68,11 +73,11 @@ def word_of_crl(crl: RevocationList, case: Case) -> Word | None:
         raise Unbelieved("unsupported-crl")
     _check_crl_signature(crl, case)
     revoked = crl.find(case.certificate.serial)
-    if revoked is not None and revoked.reason == _TAKEN_OFF:
+    if revoked is not None and revoked.reason == REMOVED:
         revoked = None
     if revoked is None and crl.scope.partial:
         raise Unbelieved("unsupported-crl")
-    if revoked is None or revoked.reason == _ON_HOLD:
+    if revoked is None or revoked.reason == ON_HOLD:
         _check_times(crl.this_update, crl.next_update, case)
     ended = case.certificate.not_after < crl.this_update
     if revoked is None and ended and oids.EXPIRED_CERTIFICATES_ON_CRL not in crl.extensions:
@@ -88,7 +93,7 @@ def word_of_ocsp(answer: OcspAnswer, case: Case) -> Word | None:
     _check_responder(answer, case)
     if not single.known:
         raise Unbelieved("ocsp-unknown")
-    if single.revoked is None or single.revoked.reason == _ON_HOLD:
+    if single.revoked is None or single.revoked.reason == ON_HOLD:
         _check_times(single.this_update, single.next_update, case)
     return Word("OCSP", single.this_update, single.revoked)
 

@@ -163,6 +163,30 @@ def test_the_newest_list_counts() -> None:
     assert step(LEAF, before, ROOT.crl()) == ("valid", "ok", "ok")
 
 
+def test_no_newer_list_undoes_a_revocation() -> None:
+    for reason in ("unspecified", "key-compromise"):
+        entry = LEAF.certificate.serial, Revoked(NOW - 5 * DAY, reason)
+        before, after = ROOT.crl(entry, at=NOW - timedelta(hours=5)), ROOT.crl()
+        assert step(LEAF, before, after) == ("invalid", "failed", "revoked")
+        assert step(LEAF, after, before) == ("invalid", "failed", "revoked")
+
+
+def test_of_two_lists_of_one_time_the_graver_word_counts_in_any_order() -> None:
+    for reason in ("superseded", "certificate-hold"):
+        entry = LEAF.certificate.serial, Revoked(BEFORE, reason)
+        for lists in ((ROOT.crl(entry), ROOT.crl()), (ROOT.crl(), ROOT.crl(entry))):
+            assert step(LEAF, *lists) == ("invalid", "failed", "revoked")
+
+
+def test_a_number_that_stands_twice_in_a_list_is_revoked_by_the_earliest() -> None:
+    serial = LEAF.certificate.serial
+    early, late = Revoked(BEFORE, "key-compromise"), Revoked(AFTER, "superseded")
+    taken_off = Revoked(BEFORE, "remove-from-crl")
+    for entries in ((early, late), (late, early), (taken_off, early), (early, taken_off)):
+        crl = ROOT.crl(*((serial, entry) for entry in entries))
+        assert step(LEAF, crl) == ("invalid", "failed", "revoked")
+
+
 def test_a_list_newer_than_the_time_in_question_counts() -> None:
     entry = LEAF.certificate.serial, Revoked(NOW - 2 * DAY, "superseded")
     assert step(LEAF, ROOT.crl(entry), at=NOW - 3 * DAY) == ("valid", "warning", "revoked-later")
