@@ -109,7 +109,8 @@ class PublicationServer:
     """Serves CRLs (GET) and answers OCSP (POST) on a loopback port, in a thread; a context manager.
 
     pages: path to what makes the body, asked anew each time.
-    answer: what answers OCSP requests, as `OcspResponder.answer`.
+    answer: what answers requests, as `OcspResponder.answer`; answer_type: what its answers are
+    called, where they are another protocol's (as time-stamps are).
     """
 
     def __init__(
@@ -117,11 +118,12 @@ class PublicationServer:
         pages: dict[str, Callable[[], bytes]],
         answer: Callable[[bytes], bytes] | None = None,
         *,
+        answer_type: str = "application/ocsp-response",
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
         """Take the port at once, so that `url` is known before anything is served."""
-        self._server = ThreadingHTTPServer((host, port), _handler(pages, answer))
+        self._server = ThreadingHTTPServer((host, port), _handler(pages, answer, answer_type))
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self.url = f"http://{host}:{self._server.server_address[1]}"
 
@@ -143,7 +145,9 @@ class PublicationServer:
 
 
 def _handler(
-    pages: dict[str, Callable[[], bytes]], answer: Callable[[bytes], bytes] | None
+    pages: dict[str, Callable[[], bytes]],
+    answer: Callable[[bytes], bytes] | None,
+    answer_type: str,
 ) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -158,7 +162,7 @@ def _handler(
             if answer is None or not 0 < length <= MAX_REQUEST_BYTES:
                 self.send_error(400)
                 return
-            self._send(answer(self.rfile.read(length)), "application/ocsp-response")
+            self._send(answer(self.rfile.read(length)), answer_type)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its own name
             """Write nothing: serial numbers are whose certificate was asked about."""

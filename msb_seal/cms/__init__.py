@@ -2,5 +2,5 @@
 
 structure.py reads one, signers.py judges what each signer signed, verify.py makes the report,
 making.py makes one in three steps. A time-stamp token is a CMS signature too: timestamp/ uses the
-first two.
+first two, and stands beside this room.
 """
