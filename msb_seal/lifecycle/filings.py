@@ -1,0 +1,116 @@
+"""Filing (备案): what must be told to the filing platform after a seal was made or changed.
+
+Every change writes its filing in its own transaction (article 17), so that none is lost and none is
+filed that did not happen. Whoever talks to the platform takes what is due, sends it, and notes the
+receipt; sending the same twice must be harmless there, since a crash may lie in between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import insert, literal, select, tuple_, update
+
+from msb_identity.foundation import strict_json
+from msb_identity.foundation.clock import from_seconds, seconds
+from msb_identity.foundation.text import is_showable
+from msb_seal.lifecycle.records import check_page, moment
+from msb_seal.lifecycle.sentences import refused
+from msb_seal.lifecycle.tables import MAX_REFERENCE_CHARS, filings
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Connection, Select
+
+    from msb_identity.foundation.audit import Audit
+    from msb_identity.foundation.store import Store
+    from msb_seal.lifecycle.codes import Codes
+    from msb_seal.lifecycle.records import SealRecord
+    from msb_seal.lifecycle.units import Unit
+
+FORMAT = "MSB-seal-filing-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """One thing to file, named by the seal's record and the epoch of the change."""
+
+    record: str
+    epoch: int
+    content: str
+    made_at: datetime
+    receipt: str | None
+
+
+class Filings:
+    """What is to be filed, and what was."""
+
+    def __init__(self, store: Store, audit: Audit) -> None:
+        """Read and note in this store."""
+        self._store, self._audit = store, audit
+
+    def due(self, *, after: tuple[str, int] = ("", -1), limit: int = 100) -> list[Filing]:
+        """Give a page of what is not filed yet, by record and epoch, from the one after `after`."""
+        check_page(limit)
+        here, place = tuple_(filings.c.record, filings.c.epoch), tuple_(*map(literal, after))
+        query = select(filings).where(filings.c.filed_at.is_(None), here > place)
+        return self._read(query.order_by(filings.c.record, filings.c.epoch).limit(limit))
+
+    def of(self, record: str) -> list[Filing]:
+        """Give all filings of one seal, oldest first."""
+        query = select(filings).where(filings.c.record == record).order_by(filings.c.epoch)
+        return self._read(query)
+
+    def note(self, filing: Filing, receipt: str, *, by: str, now: datetime | None = None) -> None:
+        """Note that it was filed; the same receipt again changes nothing."""
+        if not 0 < len(receipt) <= MAX_REFERENCE_CHARS or not is_showable(receipt):
+            raise refused("content", "receipt")
+        here = (filings.c.record == filing.record) & (filings.c.epoch == filing.epoch)
+        with self._store.write(locks=()) as connection:
+            row = connection.execute(select(filings).where(here).with_for_update()).first()
+            if row is None:
+                raise refused("no-filing")
+            if row.filed_at is not None:
+                if row.receipt != receipt:
+                    raise refused("filed-otherwise")
+                return
+            values = {"filed_at": moment(now), "receipt": receipt}
+            connection.execute(update(filings).where(here).values(**values))
+            self._audit.record(
+                "seal.filed",
+                actor=by,
+                object_=filing.record,
+                details={"epoch": filing.epoch, "receipt": receipt},
+                now=now,
+                connection=connection,
+            )
+
+    def _read(self, query: Select[Any]) -> list[Filing]:
+        with self._store.read() as connection:
+            rows = connection.execute(query).all()
+        return [
+            Filing(row.record, row.epoch, row.content, from_seconds(row.made_at), row.receipt)
+            for row in rows
+        ]
+
+
+def write_filing(connection: Connection, record: SealRecord, unit: Unit, codes: Codes) -> None:
+    """Write what is to be filed of a seal's new state, in the transaction of the change."""
+    content = {
+        "format": FORMAT,
+        "seal_code": record.seal_code,
+        "fingerprint": record.fingerprint,
+        "name": record.name,
+        "type": record.type,
+        "unit": {"code": unit.code, "name": unit.name, "region": unit.region},
+        "state": {"code": codes.state(record.state).code, "name": codes.state(record.state).zh},
+        "reason": codes.reasons[record.reason].code if record.reason else "",
+        "at": record.since.isoformat(),
+        "valid_from": record.valid_from.isoformat(),
+        "valid_until": record.valid_until.isoformat(),
+    }
+    row = {"record": record.record, "epoch": record.epoch}
+    row |= {"content": strict_json.dump(content).decode(), "made_at": seconds(record.since)}
+    connection.execute(insert(filings).values(**row))

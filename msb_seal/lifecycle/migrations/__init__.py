@@ -1,0 +1,1 @@
+"""Migrations of the tables of the seals' lives, one module each; loaded by Alembic only."""

@@ -1,0 +1,148 @@
+"""A seal's record as a value, and the look-ups over the records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from msb_identity.foundation.clock import aware, from_seconds, seconds
+from msb_identity.foundation.text import is_showable
+from msb_seal.lifecycle.sentences import refused
+from msb_seal.lifecycle.states import MADE_ONCE, LifeState
+from msb_seal.lifecycle.tables import seals
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Connection, Row
+
+    from msb_identity.foundation.protect import Protector
+    from msb_identity.foundation.store import Store
+
+PERSON_DOMAIN = "seal-person"
+"""The domain of HMACs under which persons stand in these tables."""
+MAX_PERSON_CHARS = 100
+MAX_PAGE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class SealRecord:
+    """One seal's place in its life; what is in the seal lies elsewhere (`SealRegistry.seal`).
+
+    reference: the number under which the unit's application was taken in (受理编号).
+    since: when it came into this state; epoch: counts its states. asked_end: the end that somebody
+    asked for and nobody has confirmed. usable_until: the end of its period, or of the last of its
+    signer certificates, whichever comes first; none until it is made.
+    """
+
+    record: str
+    unit_code: str
+    reference: str
+    type: int
+    name: str
+    valid_from: datetime
+    valid_until: datetime
+    renews: str | None
+    state: LifeState
+    reason: str
+    since: datetime
+    epoch: int
+    asked_end: LifeState | None
+    asked_reason: str | None
+    seal_code: str | None
+    fingerprint: str | None
+    usable_until: datetime | None
+    applied_by: bytes = field(repr=False)
+    changed_by: bytes = field(repr=False)
+    asked_by: bytes | None = field(repr=False)
+
+    def has_lapsed(self, now: datetime | None = None) -> bool:
+        """Whether it could be used but for its period, which has ended."""
+        ended = self.usable_until or self.valid_until
+        return self.state in (LifeState.ACTIVE, LifeState.FROZEN) and aware(now) > ended
+
+    @property
+    def is_made(self) -> bool:
+        """Whether there is, or was, a seal."""
+        return self.state in MADE_ONCE and self.fingerprint is not None
+
+
+_COLUMNS = tuple(seals.c[name] for name in SealRecord.__dataclass_fields__)
+
+
+def find_record(connection: Connection, record: str, *, lock: bool = False) -> SealRecord:
+    """Give a record; LifecycleRefused where there is none."""
+    query = select(*_COLUMNS).where(seals.c.record == record)
+    row = connection.execute(query.with_for_update() if lock else query).first()
+    if row is None:
+        raise refused("no-record")
+    return record_of(row)
+
+
+def find_by_fingerprint(connection: Connection, fingerprint: str) -> SealRecord | None:
+    """Give the record of exactly this seal."""
+    query = select(*_COLUMNS).where(seals.c.fingerprint == fingerprint)
+    row = connection.execute(query).first()
+    return None if row is None else record_of(row)
+
+
+def list_records(
+    store: Store,
+    *,
+    unit_code: str | None = None,
+    state: LifeState | None = None,
+    after: str = "",
+    limit: int = 100,
+) -> list[SealRecord]:
+    """Give a page of records in the order of their numbers, from the one after `after`."""
+    check_page(limit)
+    query = select(*_COLUMNS).where(seals.c.record > after).order_by(seals.c.record).limit(limit)
+    if unit_code is not None:
+        query = query.where(seals.c.unit_code == unit_code)
+    if state is not None:
+        query = query.where(seals.c.state == state.value)
+    with store.read() as connection:
+        return [record_of(row) for row in connection.execute(query)]
+
+
+def records_of_units(
+    connection: Connection, unit_codes: Sequence[str], types: Sequence[int]
+) -> list[SealRecord]:
+    """Give all records of these units and types."""
+    query = select(*_COLUMNS).where(seals.c.unit_code.in_(unit_codes), seals.c.type.in_(types))
+    return [record_of(row) for row in connection.execute(query.order_by(seals.c.record))]
+
+
+def record_of(row: Row[tuple[object, ...]]) -> SealRecord:
+    """Take a row with the columns of a record."""
+    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+    for name in ("valid_from", "valid_until", "since"):
+        values[name] = from_seconds(values[name])
+    if values["usable_until"] is not None:
+        values["usable_until"] = from_seconds(values["usable_until"])
+    values["state"] = LifeState(values["state"])
+    if values["asked_end"] is not None:
+        values["asked_end"] = LifeState(values["asked_end"])
+    return SealRecord(**values)
+
+
+def person_mark(protector: Protector, person: str) -> bytes:
+    """Give the HMAC under which a person stands here; LifecycleRefused for what names nobody."""
+    if not 0 < len(person) <= MAX_PERSON_CHARS or not is_showable(person) or not person.strip():
+        raise refused("person")
+    return protector.index(PERSON_DOMAIN, person)
+
+
+def check_page(limit: int) -> None:
+    """Raise ValueError for a page that is no page."""
+    if not 1 <= limit <= MAX_PAGE:
+        message = f"a page has 1 … {MAX_PAGE} rows"
+        raise ValueError(message)
+
+
+def moment(now: datetime | None) -> int:
+    """Give `now` in seconds."""
+    return seconds(aware(now))
