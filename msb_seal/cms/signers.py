@@ -10,11 +10,13 @@ import hmac
 from typing import TYPE_CHECKING
 
 from msb_identity.errors import AlgorithmRefused, EncodingRefused, KeyRefused, SignatureRefused
+from msb_identity.foundation.report import Outcome
 from msb_identity.pki import der
 from msb_identity.x509.algorithms import read_algorithm
 from msb_identity.x509.values import context
 from msb_seal.cms import oids
-from msb_seal.cms.values import digest_by, names_certificate, usual_signature
+from msb_seal.cms.values import digest_by, names_certificate
+from msb_seal.seals.algorithms import usual_signature
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,10 +60,13 @@ def judge_signer(
     code = _attributes_of(signature, signer, content)
     if code == "ok":
         code = _value_of(signer, certificate, algorithm, content)
-    if code == "ok" and usual_signature(certificate.key, signer.signature)[1]:
-        builder.warning("signature-value", "odd-encoding")
-    elif code == "ok":
-        builder.ok("signature-value")
+    if code == "ok":
+        usual = usual_signature(signer.signature, certificate.key.kind) == signer.signature
+        builder.add(
+            "signature-value",
+            Outcome.OK if usual else Outcome.WARNING,
+            "ok" if usual else "odd-encoding",
+        )
     elif code in ("unsupported", "no-content"):
         builder.unknown("signature-value", code)
     else:
@@ -188,8 +193,7 @@ def _value_of(
         return "unsupported"
     try:
         key = certificate.key
-        value, _ = usual_signature(key, signer.signature)
-        key.verify(message, value, algorithm=algorithm)
+        key.verify(message, usual_signature(signer.signature, key.kind), algorithm=algorithm)
     except SignatureRefused:
         return "bad"
     except AlgorithmRefused:

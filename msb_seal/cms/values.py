@@ -1,6 +1,6 @@
-"""Values inside CMS: signature values of odd forms, and what names a signer's certificate (ESS).
+"""Values inside CMS: digests by their names, and what names a signer's certificate (ESS).
 
-Sources: RFC 5035 sections 3 and 4 and RFC 5816 (signing certificate), GM/T 0009 (raw r‖s).
+Sources: RFC 5035 sections 3 and 4, RFC 5816.
 """
 
 from __future__ import annotations
@@ -8,59 +8,19 @@ from __future__ import annotations
 import hmac
 from typing import TYPE_CHECKING
 
-from msb_identity.errors import EncodingRefused, SignatureRefused
+from msb_identity.errors import EncodingRefused
 from msb_identity.pki import der
-from msb_identity.pki.keys import POINT_KINDS
-from msb_identity.pki.signatures import RAW_BYTES, der_from_numbers, der_from_raw, numbers_from_der
 from msb_identity.x509.algorithms import digest, read_algorithm
 from msb_identity.x509.names import read_name
 from msb_identity.x509.values import context, read_integer
 from msb_seal.cms import oids
 
 if TYPE_CHECKING:
-    from msb_identity.pki.keys import VerifyingKey
     from msb_identity.x509.certificate import Certificate
     from msb_seal.cms.structure import CmsSigner
 
 _PAIR = 2
-_MAX_NUMBER_BYTES = 40
-_BITS = 256
 _DIRECTORY_NAME = context(4)
-
-
-def usual_signature(key: VerifyingKey, value: bytes) -> tuple[bytes, bool]:
-    """Give an SM2 or ECDSA signature in strict DER, and whether it came otherwise.
-
-    Real signers write raw r‖s, and numbers with zero bytes too many or a sign bit that is none.
-    What is none of these comes back as it is, for the key to refuse.
-    """
-    if key.kind not in POINT_KINDS:
-        return value, False
-    try:
-        numbers_from_der(value, key.curve)
-    except SignatureRefused:
-        pass
-    else:
-        return value, False
-    try:
-        if len(value) == RAW_BYTES:
-            return der_from_raw(value, key.curve), True
-        return _from_loose_numbers(value), True
-    except (SignatureRefused, EncodingRefused):
-        return value, False
-
-
-def _from_loose_numbers(value: bytes) -> bytes:
-    parts = der.read_ber(value, limit=2 * RAW_BYTES).sequence()
-    numbers = [int.from_bytes(part.content, "big") for part in parts if part.tag == der.INTEGER]
-    long = any(len(part.content) > _MAX_NUMBER_BYTES for part in parts)
-    if len(parts) != _PAIR or len(numbers) != _PAIR or long:
-        message = "not two numbers"
-        raise EncodingRefused(message)
-    if any(number.bit_length() > _BITS for number in numbers):
-        message = "a number longer than the curve"
-        raise EncodingRefused(message)
-    return der_from_numbers(*numbers)
 
 
 def digest_by(oid: str, data: bytes) -> bytes | None:
