@@ -18,6 +18,7 @@ from msb_identity.foundation.commands import (
     CommandError,
     complain,
     read_input,
+    read_password,
     shown_name,
     write_out,
 )
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
     from msb_identity.pki.keys import SigningKey, VerifyingKey
 
-_MAX_PASSWORD_BYTES = 1_024
 _ONE_FILE = ("输出文件不能相同", "two outputs cannot share one file")
 _FORMATS = [str(form) for form in KeyFormat]
 
@@ -195,7 +195,7 @@ def _open_public(data: bytes) -> VerifyingKey | None:
 
 def _open_private(data: bytes, arguments: argparse.Namespace) -> KeyFile:
     if arguments.password_file is not None:
-        return open_key_file(data, _first_line(arguments.password_file))
+        return open_key_file(data, read_password(arguments.password_file))
     try:
         return open_key_file(data)
     except WrongPassword:
@@ -218,7 +218,7 @@ def _write(arguments: argparse.Namespace, key: SigningKey) -> None:
 
 def _new_password(arguments: argparse.Namespace) -> str | None:
     if arguments.new_password_file is not None:
-        return _first_line(arguments.new_password_file)
+        return read_password(arguments.new_password_file)
     if not arguments.ask_new_password:
         return None
     if not _on_terminal():
@@ -229,19 +229,6 @@ def _new_password(arguments: argparse.Namespace) -> str | None:
         zh, en = "两次口令不同", "the two passwords differ"
         raise CommandError(zh, en)
     return password
-
-
-def _first_line(name: str) -> str:
-    content = read_input(name, limit=_MAX_PASSWORD_BYTES)
-    lines = content.splitlines()
-    try:
-        if len(content) > _MAX_PASSWORD_BYTES or not lines or not lines[0]:
-            raise ValueError
-        return lines[0].decode()
-    except ValueError:
-        zh = f"{shown_name(name)} 的第一行不是口令"
-        en = f"the first line of {shown_name(name)} is no password"
-        raise CommandError(zh, en) from None
 
 
 def _check_outputs(*paths: Path | None) -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from msb_identity.foundation.report import Report
 
 CALLED_WRONGLY = 2
+MAX_PASSWORD_BYTES = 1_024
 STORE_VARIABLE = "MSB_STORE"
 """Names the store's URL to commands, since what stands in their arguments everybody can read."""
 _LONGEST_SHOWN_NAME = 255  # NAME_MAX: nothing longer is a file's name
@@ -116,6 +117,20 @@ def read_input(name: str, *, limit: int) -> bytes:
         shown = shown_name(name)
         zh, en = f"无法读取 {shown}", f"cannot read {shown}: {reason or 'not readable'}"
         raise CommandError(zh, en) from error
+
+
+def read_password(name: str) -> str:
+    """Read a password: the first line of a file, or of stdin for "-"."""
+    content = read_input(name, limit=MAX_PASSWORD_BYTES)
+    lines = content.splitlines()
+    try:
+        if len(content) > MAX_PASSWORD_BYTES or not lines or not lines[0]:
+            raise ValueError
+        return lines[0].decode()
+    except ValueError:
+        zh = f"{shown_name(name)} 的第一行不是口令"
+        en = f"the first line of {shown_name(name)} is no password"
+        raise CommandError(zh, en) from None
 
 
 def shown_name(name: str) -> str:

@@ -1,0 +1,156 @@
+"""What several commands of msb-seal take: keys, certificates, times, and whom to trust.
+
+Secrets are read from files or asked for on a terminal, never taken from the arguments.
+"""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msb_identity.errors import CertificateRefused, StoreError, WrongPassword
+from msb_identity.foundation.commands import CommandError, parse_time, read_input, read_password
+from msb_identity.foundation.files import write_whole
+from msb_identity.pki.formats import MAX_KEY_BYTES, open_key_file
+from msb_identity.x509.fetch import HttpFetcher
+from msb_identity.x509.files import MAX_BUNDLE_BYTES, load_certificates
+from msb_identity.x509.revocation import RevocationPolicy
+from msb_identity.x509.trust import TrustStore
+from msb_seal.errors import SealRefused
+from msb_seal.seals.structure import MAX_SEAL_BYTES, parse_seal
+from msb_seal.timestamp import HttpTimestampSource
+
+if TYPE_CHECKING:
+    import argparse
+    from datetime import datetime
+
+    from msb_identity.pki.keys import SigningKey
+    from msb_identity.x509.certificate import Certificate
+    from msb_identity.x509.fetch import Fetcher
+    from msb_seal.seals.model import ElectronicSeal
+    from msb_seal.timestamp import TimestampSource
+
+
+@dataclass(frozen=True, slots=True)
+class Whom:
+    """Whom a verifying command trusts, as of when, and what it may fetch."""
+
+    trust: TrustStore
+    at: datetime | None
+    revocation: RevocationPolicy
+    fetch: Fetcher | None
+
+
+def add_trust_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add --trust, --crl, --revocation, --fetch, --at and --json, as every verifying command."""
+    for name, text in (
+        ("--trust", "信任锚，文件或文件夹 / trust anchors, a file or a folder"),
+        ("--crl", "吊销列表 / a CRL"),
+    ):
+        parser.add_argument(name, metavar="PATH", type=Path, action="append", default=[], help=text)
+    parser.add_argument(
+        "--revocation",
+        choices=[str(policy) for policy in RevocationPolicy],
+        default=str(RevocationPolicy.IF_PUBLISHED),
+        help="吊销检查 / what is asked about revocation",
+    )
+    parser.add_argument("--fetch", action="store_true", help="联网取吊销信息 / fetch CRLs and OCSP")
+    parser.add_argument(
+        "--fetch-private",
+        action="store_true",
+        help="也可连接内网地址 / fetch from private addresses too",
+    )
+    parser.add_argument(
+        "--at",
+        metavar="TIME",
+        type=parse_time,
+        help="按此时间核验（ISO 8601，带时区）/ judge at this time (ISO 8601 with a zone)",
+    )
+    parser.add_argument("--json", action="store_true", help="输出 JSON / print JSON")
+
+
+def read_whom(arguments: argparse.Namespace) -> Whom:
+    """Read what `add_trust_arguments` took; what cannot be read was called wrongly."""
+    try:
+        trust = TrustStore.load(*arguments.trust, crls=arguments.crl)
+    except (CertificateRefused, StoreError) as error:
+        zh, en = "给出的证书或吊销列表无法读取", str(error)
+        raise CommandError(zh, en) from error
+    private = arguments.fetch_private
+    fetch = HttpFetcher(allow_private=private) if arguments.fetch or private else None
+    return Whom(trust, arguments.at, RevocationPolicy(arguments.revocation), fetch)
+
+
+def add_key_arguments(parser: argparse.ArgumentParser, *, whose: str = "") -> None:
+    """Add --key and --cert (with a prefix, as --maker-key), and --password-file."""
+    prefix = f"--{whose}-" if whose else "--"
+    parser.add_argument(
+        f"{prefix}key", required=True, metavar="FILE|-", help="私钥 / the private key"
+    )
+    parser.add_argument(
+        f"{prefix}cert", required=True, metavar="FILE", help="证书 / the key's certificate"
+    )
+    parser.add_argument(
+        "--password-file",
+        metavar="FILE|-",
+        help="口令文件，取第一行；在终端上不给则询问"
+        " / the file whose first line is the password; asked for on a terminal if left out",
+    )
+
+
+def read_key(name: str, password_file: str | None) -> SigningKey:
+    """Read a private key; an encrypted one with the password of that file, or from the terminal."""
+    data = read_input(name, limit=MAX_KEY_BYTES)
+    if password_file is not None:
+        return open_key_file(data, read_password(password_file)).key
+    try:
+        return open_key_file(data).key
+    except WrongPassword:
+        if name == "-" or sys.stdin is None or not sys.stdin.isatty():
+            raise
+    return open_key_file(data, getpass.getpass("口令 / password: ")).key
+
+
+def read_certificate(name: str) -> Certificate:
+    """Read a certificate; of a file with its chain, the first is the one that is meant."""
+    return load_certificates(read_input(name, limit=MAX_BUNDLE_BYTES))[0]
+
+
+def read_seal(name: str) -> ElectronicSeal:
+    """Read a seal's file; SealRefused for anything else."""
+    data = read_input(name, limit=MAX_SEAL_BYTES)
+    if not data:
+        message = f"{Path(name).name} is empty"
+        raise SealRefused(message)
+    return parse_seal(data)
+
+
+def add_timestamp_argument(parser: argparse.ArgumentParser) -> None:
+    """Add --timestamp, the address of a time-stamp authority, and --timestamp-private."""
+    parser.add_argument(
+        "--timestamp", metavar="URL", help="时间戳服务的地址 / a time-stamp authority's address"
+    )
+    parser.add_argument(
+        "--timestamp-private",
+        action="store_true",
+        help="时间戳服务可在内网 / the authority may have a private address",
+    )
+
+
+def timestamps_of(arguments: argparse.Namespace) -> TimestampSource | None:
+    """Give what `add_timestamp_argument` took."""
+    if arguments.timestamp is None:
+        return None
+    fetcher = HttpFetcher(allow_private=arguments.timestamp_private)
+    return HttpTimestampSource(arguments.timestamp, fetcher=fetcher)
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file that must not exist yet."""
+    if path.exists():
+        zh, en = f"{path.name} 已存在，不覆盖", f"{path.name} exists and is not overwritten"
+        raise CommandError(zh, en)
+    write_whole(path, content)
