@@ -17,6 +17,11 @@ SENTENCES: Sentences = {
         "不是可读的 CMS 签名",
         "this is not a CMS signature that can be read",
     ),
+    ("format", "too-large"): ("签名过大，未核验", "the signature is too large to be checked"),
+    ("format", "too-many-signers"): (
+        "签名者过多，未核验",
+        "there are too many signers to be checked",
+    ),
     ("format", "content-type"): (
         "签名的内容类型不是数据",
         "what is signed is of another type than data",
@@ -83,6 +88,10 @@ SENTENCES: Sentences = {
     ("signer-certificate", "signing-other-certificate"): (
         "签名属性指明的是另一张证书",
         "the signed attributes name another certificate",
+    ),
+    ("signer-certificate", "signing-unsupported"): (
+        "签名属性以不支持的摘要算法指明证书",
+        "the signed attributes name the certificate by a digest that we do not have",
     ),
     ("signer-certificate", "signing-unreadable"): (
         "签名属性中的证书标识无法读取",

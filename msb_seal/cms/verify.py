@@ -23,7 +23,7 @@ from msb_identity.x509.revocation import RevocationPolicy
 from msb_seal.cms import oids
 from msb_seal.cms.sentences import SENTENCES
 from msb_seal.cms.signers import judge_signer, message_digest_is
-from msb_seal.cms.structure import CmsSignature, CmsSigner, parse_cms
+from msb_seal.cms.structure import MAX_CMS_BYTES, CmsSignature, CmsSigner, parse_cms
 from msb_seal.cms.values import digest_by
 from msb_seal.errors import CmsRefused
 from msb_seal.judging import (
@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from msb_identity.x509.trust import TrustStore
 
 KIND = "cms"
-MAX_TIMESTAMPS = 8
+# A crafted chain costs some 200 signature checks, and every signer and time-stamp has one.
+MAX_JUDGED_SIGNERS, MAX_TIMESTAMPS = 8, 2
 REQUIRED = (
     "format",
     "algorithm",
@@ -105,12 +106,9 @@ def begin_cms(
     """
     words = {**SENTENCES, **(sentences or {})}
     builder = ReportBuilder(KIND, required=(*REQUIRED, *required), sentences=words)
-    try:
-        signature = parse_cms(data)
-    except CmsRefused as error:
-        builder.failed("format", "malformed", str(error))
+    signature = _parse(builder, data)
+    if signature is None:
         return builder
-    _tell_format(builder, signature)
     judging = Judging.of(trust=trust, at=at, revocation=revocation, fetch=fetch)
     reports = [
         _judge(_Case(signature, signer, original, claimed), judging) for signer in signature.signers
@@ -143,13 +141,26 @@ class _Case:
         return self.original
 
 
-def _tell_format(builder: ReportBuilder, signature: CmsSignature) -> None:
+def _parse(builder: ReportBuilder, data: bytes) -> CmsSignature | None:
+    """Take the step `format`; give nothing for what is not to be judged any further."""
+    if len(data) > MAX_CMS_BYTES:
+        builder.unknown("format", "too-large", f"{len(data)} bytes")
+        return None
+    try:
+        signature = parse_cms(data)
+    except CmsRefused as error:
+        builder.failed("format", "malformed", str(error))
+        return None
+    if len(signature.signers) > MAX_JUDGED_SIGNERS:
+        builder.unknown("format", "too-many-signers", f"{len(signature.signers)}")
+        return None
     if signature.content_type not in (oids.DATA, oids.GM_DATA):
         builder.failed("format", "content-type", signature.content_type)
     elif signature.oddities:
         builder.warning("format", "odd", "; ".join(signature.oddities))
     else:
         builder.ok("format")
+    return signature
 
 
 def _judge(case: _Case, judging: Judging) -> Report:

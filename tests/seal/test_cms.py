@@ -7,6 +7,7 @@ import hashlib
 from base64 import b64encode
 from dataclasses import replace
 from datetime import timedelta
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,8 +22,9 @@ from msb_identity.pki.sm import sm3
 from msb_identity.x509.crl import Revoked
 from msb_seal.cms.making import cms_digest, prepare_cms
 from msb_seal.cms.structure import MAX_SIGNERS, parse_cms
-from msb_seal.cms.verify import check_cms
+from msb_seal.cms.verify import MAX_JUDGED_SIGNERS, MAX_TIMESTAMPS, check_cms
 from msb_seal.errors import CmsRefused
+from msb_seal.timestamp import check_timestamp
 from tests.identity.authorities import DAY, NOW, Entity, authority, crl_point, trusting
 from tests.seal import forging
 from tests.seal.forging import (
@@ -620,7 +622,7 @@ BROKEN = {
     ).encoded(),
     "something behind": with_attributes(P256, DOCUMENT).encoded() + b"\0",
     "deep": b"\x30\x80" * 1_000,
-    "long": b"\x30\x83\x0f\xff\xff" + b"\0" * 1_048_575,
+    "nothing but heads": b"\x30\x00" * 100_000,
 }
 
 
@@ -629,6 +631,19 @@ def test_what_is_no_cms_is_invalid_at_format(broken: str) -> None:
     assert found(check(BROKEN[broken])) == ("invalid", "format", "malformed")
     with pytest.raises(CmsRefused):
         parse_cms(BROKEN[broken])
+
+
+def test_what_is_beyond_our_limits_is_indeterminate() -> None:
+    report = check(b"\x30\x83\x0f\xff\xff" + b"\0" * 1_048_575)
+    assert found(report) == ("indeterminate", "format", "too-large")
+    one = with_attributes(P256, DOCUMENT)
+    many = replace(one, more_signers=[one.signer_info()] * MAX_JUDGED_SIGNERS)
+    report = check(many.encoded())
+    assert found(report) == ("indeterminate", "format", "too-many-signers")
+    token = stamping().source().stamp(one.to_sign())
+    stamps = attribute(forging.SIGNATURE_TIMESTAMP, *[token] * (MAX_TIMESTAMPS + 1))
+    report = check(replace(one, unsigned=element(0xA1, stamps)).encoded())
+    assert found(report) == ("indeterminate", "timestamp", "too-many")
 
 
 def test_a_signature_by_nobody_is_invalid_at_format() -> None:
@@ -661,3 +676,36 @@ def test_a_changed_byte_never_leaves_another_signature_valid(kind: KeyKind, form
             assert now.signers[0].attributes_signed == good.signers[0].attributes_signed
             assert now.signers[0].signature == good.signers[0].signature
             assert now.certificates == good.certificates
+
+
+def test_mutated_signatures_and_time_stamps_give_reports_and_nothing_else() -> None:
+    random = Random(20260601)
+    samples = [
+        made(SM2, gm=True, timestamps=stamping().source()),
+        made(P256, attached=True),
+        both(with_attributes(P256, DOCUMENT), with_attributes(SM2, DOCUMENT)),
+        stamping().source().stamp(DOCUMENT),
+    ]
+    for _ in range(1_000):
+        data = mutated(random, random.choice(samples))
+        check(data)
+        check_timestamp(data, covers=DOCUMENT, trust=TRUST, at=NOW)
+
+
+def mutated(random: Random, data: bytes) -> bytes:
+    """Change, cut, repeat or fill in some bytes."""
+    changed = bytearray(data)
+    for _ in range(random.randint(1, 6)):
+        at, length = random.randrange(len(changed)), random.randint(1, 20)
+        match random.randrange(5):
+            case 0:
+                changed[at] = random.randrange(256)
+            case 1:
+                changed[at] = random.choice(b"\x00\x02\x04\x05\x06\x30\x31\x80\xa0\xa1\xff")
+            case 2 if len(changed) > length:
+                del changed[at : at + length]
+            case 3:
+                changed[at:at] = changed[at : at + length]
+            case _:
+                changed[at:at] = random.randbytes(length)
+    return bytes(changed)

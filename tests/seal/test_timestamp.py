@@ -195,23 +195,6 @@ WRONG_ESS = {
         ),
         "signing-other-certificate",
     ),
-    "by MD5": (
-        attribute(
-            forging.SIGNING_CERTIFICATE_V2,
-            element(
-                0x30,
-                element(
-                    0x30,
-                    element(
-                        0x30,
-                        identifier(forging.MD5),
-                        octets(hashlib.md5(STAMPER.certificate.encoded).digest()),
-                    ),
-                ),
-            ),
-        ),
-        "signing-unreadable",
-    ),
     "another number": (
         attribute(
             forging.SIGNING_CERTIFICATE_V2,
@@ -241,6 +224,14 @@ def test_the_certificate_must_be_the_one_that_the_token_names(wrong: str) -> Non
     ess, code = WRONG_ESS[wrong]
     report = check(forged_token(STAMPER, tst_info(DATA), ess=ess).encoded())
     assert found(report) == ("invalid", "signer-certificate", code)
+
+
+def test_a_certificate_named_by_a_digest_that_we_do_not_have_is_indeterminate() -> None:
+    named = hashlib.md5(STAMPER.certificate.encoded).digest()
+    identified = element(0x30, identifier(forging.MD5), octets(named))
+    ess = attribute(forging.SIGNING_CERTIFICATE_V2, element(0x30, element(0x30, identified)))
+    report = check(forged_token(STAMPER, tst_info(DATA), ess=ess).encoded())
+    assert found(report) == ("indeterminate", "signer-certificate", "signing-unsupported")
 
 
 def test_a_token_that_names_no_certificate_is_refused() -> None:
