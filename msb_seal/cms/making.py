@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from msb_identity.x509.certificate import Certificate
-    from msb_seal.timestamp.source import TimestampSource
+    from msb_seal.seals.sealer import TimestampSource
 
 _FIRST_GENERALIZED_YEAR = 2050  # RFC 5652 section 11.3
 _DIRECTORY_NAME = context(4)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msb_identity.x509.sentences import SENTENCES as CERTIFICATE_SENTENCES
+from msb_seal.judging import SENTENCES as JUDGING_SENTENCES
 
 if TYPE_CHECKING:
     from msb_identity.foundation.report import Sentences
 
 SENTENCES: Sentences = {
-    **CERTIFICATE_SENTENCES,
+    **JUDGING_SENTENCES,
     ("format", "ok"): ("签名结构正确", "the signature is well formed"),
     ("format", "odd"): ("签名可读，但有不合规之处", "the signature can be read but is odd"),
     ("format", "malformed"): (
         "不是可读的 CMS 签名",
         "this is not a CMS signature that can be read",
+    ),
+    ("format", "too-large"): ("签名过大，未核验", "the signature is too large to be checked"),
+    ("format", "too-many-signers"): (
+        "签名者过多，未核验",
+        "there are too many signers to be checked",
     ),
     ("format", "content-type"): (
         "签名的内容类型不是数据",
@@ -84,23 +89,14 @@ SENTENCES: Sentences = {
         "签名属性指明的是另一张证书",
         "the signed attributes name another certificate",
     ),
+    ("signer-certificate", "signing-unsupported"): (
+        "签名属性以不支持的摘要算法指明证书",
+        "the signed attributes name the certificate by a digest that we do not have",
+    ),
     ("signer-certificate", "signing-unreadable"): (
         "签名属性中的证书标识无法读取",
         "what the signed attributes say of the certificate cannot be read",
     ),
-    ("signer-certificate", "odd"): (
-        "证书可读，但有不合规之处",
-        "the certificate can be read but is odd",
-    ),
-    ("chain", "bad-signature"): (
-        "证书链中有签名无效",
-        "a signature in the chain of certificates is wrong",
-    ),
-    ("chain", "unsupported"): (
-        "证书链中有签名无法验证",
-        "a signature in the chain of certificates could not be checked",
-    ),
-    ("chain", "unproven"): ("证书链未经证实", "the chain of certificates is not proven"),
     ("document-digest", "by-signature"): (
         "签名直接针对原文",
         "the signature is over the document itself",
@@ -113,29 +109,4 @@ SENTENCES: Sentences = {
         "nothing shows that the time-stamp may be believed",
     ),
     ("timestamp", "too-many"): ("时间戳过多", "there are too many time-stamps"),
-    ("signing-time", "proven"): ("时间戳证明了签名时间", "a time-stamp proves the time"),
-    ("signing-time", "claimed"): (
-        "签名者所称的时间，证书现仍有效",
-        "the time is the signer's own word; the certificate is still good",
-    ),
-    ("signing-time", "none"): (
-        "签名未说明时间，按现在核验",
-        "the signature says no time: judged as of now",
-    ),
-    ("signing-time", "unproven"): (
-        "无法证明签名时间早于证书失效或吊销",
-        "nothing proves that it was signed before the certificate ended or was revoked",
-    ),
-    ("signing-time", "outside-period"): (
-        "所称签名时间不在证书有效期内",
-        "the claimed time is outside the certificate's period",
-    ),
-    ("signing-time", "from-future"): (
-        "签名时间在将来",
-        "the signing time is in the future",
-    ),
-    ("*", "not-reached"): (
-        "前面的步骤未通过，未进行此步",
-        "not reached: an earlier step did not hold",
-    ),
 }

@@ -207,3 +207,5 @@ def _tell_named(builder: ReportBuilder, signer: CmsSigner, certificate: Certific
     code = names_certificate(signer, certificate)
     if code in ("other-certificate", "unreadable"):
         builder.failed("signer-certificate", f"signing-{code}")
+    elif code == "unsupported":
+        builder.unknown("signer-certificate", "signing-unsupported")

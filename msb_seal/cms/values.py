@@ -8,7 +8,7 @@ from __future__ import annotations
 import hmac
 from typing import TYPE_CHECKING
 
-from msb_identity.errors import EncodingRefused
+from msb_identity.errors import AlgorithmRefused, EncodingRefused
 from msb_identity.pki import der
 from msb_identity.x509.algorithms import digest, read_algorithm
 from msb_identity.x509.names import read_name
@@ -32,7 +32,7 @@ def digest_by(oid: str, data: bytes) -> bytes | None:
 def names_certificate(signer: CmsSigner, certificate: Certificate) -> str:
     """Say what the signed attributes signingCertificate say of this certificate.
 
-    ok, ok-sha1 (only named by SHA-1), absent, other-certificate, or unreadable.
+    ok, ok-sha1 (only named by SHA-1), absent, other-certificate, unreadable, or unsupported.
     """
     found = "absent"
     for oid, default in (
@@ -46,6 +46,8 @@ def names_certificate(signer: CmsSigner, certificate: Certificate) -> str:
             named = _is_named(attribute, certificate, default)
         except EncodingRefused:
             return "unreadable"
+        except AlgorithmRefused:
+            return "unsupported"
         if not named:
             return "other-certificate"
         found = "ok-sha1" if oid == oids.SIGNING_CERTIFICATE else "ok"
@@ -64,8 +66,8 @@ def _is_named(attribute: der.Element, certificate: Certificate, digest_oid: str)
         raise EncodingRefused(message)
     expected = digest_by(digest_oid, certificate.encoded)
     if expected is None:
-        message = "a certificate named by a digest that we do not have"
-        raise EncodingRefused(message)
+        message = f"a certificate named by a digest that we do not have: {digest_oid}"
+        raise AlgorithmRefused(message)
     same = hmac.compare_digest(expected, left[0].octets())
     return same and (len(left) == 1 or _is_issuer_serial(left[1], certificate))
 

@@ -17,16 +17,23 @@ from base64 import b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from msb_identity.foundation.clock import aware
-from msb_identity.foundation.report import NOT_REACHED, Outcome, ReportBuilder, Verdict
+from msb_identity.foundation.report import NOT_REACHED, ReportBuilder, Verdict
+from msb_identity.x509.purposes import Purpose
 from msb_identity.x509.revocation import RevocationPolicy
 from msb_seal.cms import oids
 from msb_seal.cms.sentences import SENTENCES
 from msb_seal.cms.signers import judge_signer, message_digest_is
-from msb_seal.cms.structure import CmsSignature, CmsSigner, parse_cms
-from msb_seal.cms.times import Circumstances, tell_certificate, tell_timestamps
+from msb_seal.cms.structure import MAX_CMS_BYTES, CmsSignature, CmsSigner, parse_cms
 from msb_seal.cms.values import digest_by
 from msb_seal.errors import CmsRefused
+from msb_seal.judging import (
+    Judging,
+    SigningTime,
+    judge_certificate,
+    tell_certificate,
+    tell_signing_time,
+)
+from msb_seal.seals.checks import tell_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +44,8 @@ if TYPE_CHECKING:
     from msb_identity.x509.trust import TrustStore
 
 KIND = "cms"
+# A crafted chain costs some 200 signature checks, and every signer and time-stamp has one.
+MAX_JUDGED_SIGNERS, MAX_TIMESTAMPS = 8, 2
 REQUIRED = (
     "format",
     "algorithm",
@@ -97,17 +106,15 @@ def begin_cms(
     """
     words = {**SENTENCES, **(sentences or {})}
     builder = ReportBuilder(KIND, required=(*REQUIRED, *required), sentences=words)
-    try:
-        signature = parse_cms(data)
-    except CmsRefused as error:
-        builder.failed("format", "malformed", str(error))
+    signature = _parse(builder, data)
+    if signature is None:
         return builder
-    _tell_format(builder, signature)
-    now = aware(at)
-    around = Circumstances(trust, now, RevocationPolicy(revocation), fetch, claimed)
-    reports = [_judge(_Case(signature, signer, original, around)) for signer in signature.signers]
+    judging = Judging.of(trust=trust, at=at, revocation=revocation, fetch=fetch)
+    reports = [
+        _judge(_Case(signature, signer, original, claimed), judging) for signer in signature.signers
+    ]
     for index, report in enumerate(reports):
-        _take_over(builder, report, f"signer {index + 1}: " if len(reports) > 1 else "")
+        _take_over(builder, report, f"signer {index + 1}" if len(reports) > 1 else "")
     builder.signed_at = max((r.signed_at for r in reports if r.signed_at), default=None)
     for name, value in reports[0].disclosed.items():
         builder.disclose(name, value, label=reports[0].labels.get(name, ""))
@@ -121,7 +128,7 @@ class _Case:
     signature: CmsSignature
     signer: CmsSigner
     original: bytes
-    around: Circumstances
+    claimed: datetime | None
 
     @property
     def content(self) -> bytes | None:
@@ -134,32 +141,65 @@ class _Case:
         return self.original
 
 
-def _tell_format(builder: ReportBuilder, signature: CmsSignature) -> None:
+def _parse(builder: ReportBuilder, data: bytes) -> CmsSignature | None:
+    """Take the step `format`; give nothing for what is not to be judged any further."""
+    if len(data) > MAX_CMS_BYTES:
+        builder.unknown("format", "too-large", f"{len(data)} bytes")
+        return None
+    try:
+        signature = parse_cms(data)
+    except CmsRefused as error:
+        builder.failed("format", "malformed", str(error))
+        return None
+    if len(signature.signers) > MAX_JUDGED_SIGNERS:
+        builder.unknown("format", "too-many-signers", f"{len(signature.signers)}")
+        return None
     if signature.content_type not in (oids.DATA, oids.GM_DATA):
         builder.failed("format", "content-type", signature.content_type)
     elif signature.oddities:
         builder.warning("format", "odd", "; ".join(signature.oddities))
     else:
         builder.ok("format")
+    return signature
 
 
-def _judge(case: _Case) -> Report:
+def _judge(case: _Case, judging: Judging) -> Report:
     builder = ReportBuilder(KIND, required=_OF_SIGNER, sentences=SENTENCES)
-    trust = case.around.trust
-    certificate = judge_signer(
-        builder,
-        case.signature,
-        case.signer,
-        content=case.content,
-        known=(*trust.intermediates, *trust.anchors),
-    )
+    signature, trust = case.signature, judging.trust
+    known = (*trust.intermediates, *trust.anchors)
+    certificate = judge_signer(builder, signature, case.signer, content=case.content, known=known)
     _tell_digest(builder, case)
-    proven = tell_timestamps(builder, case.signer, case.around)
+    time = SigningTime(
+        case.signer.claimed_time or case.claimed,
+        _tell_timestamps(builder, case.signer, judging),
+        judging.now,
+    )
     if certificate is not None:
-        tell_certificate(
-            builder, case.signature, case.signer, certificate, proven=proven, around=case.around
+        judged = judge_certificate(
+            certificate,
+            time=time,
+            judging=judging,
+            purpose=Purpose.SIGN,
+            intermediates=signature.certificates,
         )
+        tell_certificate(builder, judged)
+        tell_signing_time(builder, time, judging, judged)
+        builder.disclose("signer", str(certificate.subject), label="签名者 signer")
     return builder.conclude()
+
+
+def _tell_timestamps(
+    builder: ReportBuilder, signer: CmsSigner, judging: Judging
+) -> datetime | None:
+    """Check every time-stamp over the signature value and give the earliest proven time."""
+    tokens = signer.timestamps
+    if not tokens:
+        builder.skipped("timestamp", "none")
+    if len(tokens) > MAX_TIMESTAMPS:
+        builder.unknown("timestamp", "too-many")
+        return None
+    times = [tell_timestamp(builder, token, signer.signature, judging) for token in tokens]
+    return min((time for time in times if time is not None), default=None)
 
 
 def _tell_digest(builder: ReportBuilder, case: _Case) -> None:
@@ -192,10 +232,11 @@ def _stands_for(content: bytes, case: _Case) -> bool | None:
     return hmac.compare_digest(content, digest) or content.strip() == b64encode(digest)
 
 
-def _take_over(builder: ReportBuilder, report: Report, prefix: str) -> None:
+def _take_over(builder: ReportBuilder, report: Report, signer: str) -> None:
     """Add one signer's steps; what was never reached must not hide behind another signer's."""
     for step in report.steps:
         if step.code != NOT_REACHED:
-            builder.add(step.id, step.outcome, step.code, prefix + step.detail)
-        elif report.verdict is Verdict.INDETERMINATE:
-            builder.add(step.id, Outcome.UNKNOWN, step.code, prefix)
+            told = ": ".join(filter(None, (signer, step.detail)))
+            builder.add(step.id, step.outcome, step.code, told)
+    if report.verdict is not Verdict.VALID and builder.good_so_far():
+        builder.unknown("signature-value", "unsupported", signer)

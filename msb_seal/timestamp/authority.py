@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from msb_identity.errors import EncodingRefused
+from msb_identity.errors import EncodingRefused, SigningFailed
 from msb_identity.foundation.clock import aware
 from msb_identity.pki import der
 from msb_identity.x509 import oids as x509_oids
@@ -82,7 +82,10 @@ class TimestampAuthority:
         failure = self._failure(asked)
         if failure is not None:
             return messages.refused(failure)
-        return messages.granted(self._token(asked))
+        try:
+            return messages.granted(self._token(asked))
+        except SigningFailed:  # a key that is elsewhere
+            return messages.refused(messages.SYSTEM_FAILURE)
 
     def _failure(self, asked: TimestampRequest) -> int | None:
         empty = digest_by(asked.digest_oid, b"")

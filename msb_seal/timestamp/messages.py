@@ -21,7 +21,7 @@ NONCE_BITS = 64
 GRANTED, GRANTED_WITH_CHANGES, REJECTION = 0, 1, 2
 # RFC 3161 section 2.4.2, PKIFailureInfo
 BAD_ALGORITHM, BAD_REQUEST, BAD_DATA_FORMAT = 0, 2, 5
-UNACCEPTED_POLICY, UNACCEPTED_EXTENSION = 15, 16
+UNACCEPTED_POLICY, UNACCEPTED_EXTENSION, SYSTEM_FAILURE = 15, 16, 25
 FAILURES: Mapping[int, str] = {
     BAD_ALGORITHM: "badAlg",
     BAD_REQUEST: "badRequest",
@@ -30,7 +30,7 @@ FAILURES: Mapping[int, str] = {
     UNACCEPTED_POLICY: "unacceptedPolicy",
     UNACCEPTED_EXTENSION: "unacceptedExtension",
     17: "addInfoNotAvailable",
-    25: "systemFailure",
+    SYSTEM_FAILURE: "systemFailure",
 }
 _PAIR = 2
 

@@ -8,20 +8,17 @@ was revoked later, older time-stamps stand only where the reason says that its k
 from __future__ import annotations
 
 import hmac
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from msb_identity.foundation.clock import aware
 from msb_identity.foundation.report import ReportBuilder
 from msb_identity.x509 import oids as x509_oids
-from msb_identity.x509.chain import verify_chain
 from msb_identity.x509.purposes import Purpose
 from msb_identity.x509.revocation import RevocationPolicy
 from msb_seal.cms import oids
-from msb_seal.cms.chains import tell_chain
 from msb_seal.cms.signers import judge_signer
 from msb_seal.cms.values import digest_by, names_certificate
 from msb_seal.errors import TimestampRefused
+from msb_seal.judging import Judged, Judging, tell_certificate
 from msb_seal.timestamp.sentences import SENTENCES
 from msb_seal.timestamp.structure import TimestampToken, parse_timestamp
 
@@ -44,7 +41,6 @@ REQUIRED = (
     "revocation",
     "signing-time",
 )
-TOLERANCE = timedelta(seconds=60)  # how far ahead an authority's clock may be
 # RFC 3161 section 4: with these reasons what was stamped before stays good; with no other.
 _SAFE_REASONS = frozenset({"affiliation-changed", "superseded", "cessation-of-operation"})
 
@@ -64,6 +60,7 @@ def check_timestamp(
 
     Never raises on a bad token. A valid report proves the time; any other proves none.
     """
+    judging = Judging.of(trust=trust, at=at, revocation=revocation, fetch=fetch)
     builder = ReportBuilder(KIND, required=REQUIRED, sentences=SENTENCES)
     try:
         parsed = parse_timestamp(token)
@@ -72,7 +69,7 @@ def check_timestamp(
         return builder.conclude()
     _tell_format(builder, parsed)
     _tell_imprint(builder, parsed, covers)
-    _tell_time(builder, parsed, aware(at))
+    _tell_time(builder, parsed, judging)
     signature = parsed.signature
     known = (*trust.intermediates, *trust.anchors)
     certificate = judge_signer(
@@ -80,16 +77,13 @@ def check_timestamp(
     )
     if certificate is not None:
         _tell_certificate(builder, parsed, certificate)
-        chain = verify_chain(
+        chain = judging.chain(
             certificate,
-            trust=trust,
-            at=parsed.time,
+            parsed.time,
             purpose=Purpose.TIMESTAMP,
-            revocation=revocation,
             intermediates=signature.certificates,
-            fetch=fetch,
         )
-        tell_chain(builder, chain)
+        tell_certificate(builder, Judged(chain))
         _tell_void(builder, chain)
         builder.disclose("authority", str(certificate.subject), label="时间戳机构 authority")
     builder.signed_at = parsed.time
@@ -120,9 +114,9 @@ def _tell_imprint(builder: ReportBuilder, parsed: TimestampToken, covers: bytes)
         builder.failed("document-digest", "changed", name)
 
 
-def _tell_time(builder: ReportBuilder, parsed: TimestampToken, now: datetime) -> None:
+def _tell_time(builder: ReportBuilder, parsed: TimestampToken, judging: Judging) -> None:
     shown = f"{parsed.time:%Y-%m-%dT%H:%M:%SZ}"
-    if parsed.time > now + TOLERANCE:
+    if judging.in_future(parsed.time):
         builder.failed("signing-time", "from-future", shown)
     else:
         builder.ok("signing-time", detail=shown)

@@ -11,12 +11,14 @@ import pytest
 
 from msb_identity.errors import FetchRefused
 from msb_identity.foundation.report import Verdict
+from msb_identity.pki.callback import CallbackKey
 from msb_identity.pki.formats import encode_key
 from msb_identity.pki.keys import KeyKind
 from msb_identity.x509 import HttpFetcher, TrustStore, encode_pem
 from msb_seal.errors import TimestampRefused
 from msb_seal.timestamp import (
     HttpTimestampSource,
+    TimestampAuthority,
     check_timestamp,
     messages,
     parse_timestamp,
@@ -210,6 +212,17 @@ def test_a_bad_request_is_told_why(bad: str) -> None:
     data, reason = BAD_REQUESTS[bad]
     with pytest.raises(TimestampRefused, match=reason):
         token_of(stamping().source().answer(data))
+
+
+def test_a_key_elsewhere_that_fails_is_told_as_such() -> None:
+    def fails(_: bytes) -> bytes:
+        raise OSError
+
+    world = stamping()
+    key = CallbackKey(world.stamper.key.public, fails)
+    source = TimestampAuthority(world.stamper.certificate, key)
+    with pytest.raises(TimestampRefused, match="systemFailure"):
+        token_of(source.answer(request()))
 
 
 def test_a_negative_nonce_comes_back_as_it_was() -> None:
