@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ NAME = "张三"
 APPLICANT, APPROVER, MAKER, KEEPER, USER = "u-apply", "u-approve", "u-make", "u-keep", "u-use"
 PURPOSE = "licence"
 DIGEST = bytes(range(32))
+STORE_FILE = "store.sqlite"
 
 
 @dataclass
@@ -159,10 +161,22 @@ def open_kept(url: str, folder: Path, writer: str = "seal-test") -> Kept:
     return Kept(url, folder, store, protector, log, SealRegistry(store, protector, log))
 
 
+@pytest.fixture(scope="session")
+def _first_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a registry in a file, its keys, and one unit; made once and copied."""
+    folder = tmp_path_factory.mktemp("kept")
+    for found in _with_unit(f"sqlite:///{folder / STORE_FILE}", folder):
+        found.registry.units.page()
+    return folder
+
+
 @pytest.fixture
-def kept(tmp_path: Path) -> Iterator[Kept]:
+def kept(_first_state: Path, tmp_path: Path) -> Iterator[Kept]:
     """A registry with one unit, in a file."""
-    yield from _with_unit(f"sqlite:///{tmp_path / 'store.sqlite'}", tmp_path)
+    shutil.copytree(_first_state, tmp_path, dirs_exist_ok=True)
+    found = open_kept(f"sqlite:///{tmp_path / STORE_FILE}", tmp_path)
+    with closing(found.store):
+        yield found
 
 
 @pytest.fixture

@@ -1,3 +1,4 @@
+# ruff: noqa: ANN401 - arguments of whatever is refused may be any
 """Using a kept seal: allowed, counted and recorded before the signature leaves, or not at all."""
 
 from __future__ import annotations
@@ -5,7 +6,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -41,9 +42,9 @@ class Signer:
         return world().signer.key.sign(message)
 
 
-def refusal_of(act: Callable[[], object]) -> str:
+def refusal_of(act: Callable[..., object], *arguments: Any, **named: Any) -> str:
     with pytest.raises(SealingRefused) as refusal:
-        act()
+        act(*arguments, **named)
     assert refusal.value.zh
     return refusal.value.code
 
@@ -103,7 +104,7 @@ def test_a_seal_that_is_not_active_signs_nothing(
     sealer = kept.sealer(record, key=signer.key)
     for number, (act, reason) in enumerate(acts):
         kept.registry.change(record, act, by=f"u-{number}", reason=reason, now=NOW)
-    assert refusal_of(lambda: sign(sealer)) == code
+    assert refusal_of(sign, sealer) == code
     assert (signer.asked, kept.used()) == (0, 0)
     [entry] = kept.entries("seal.used")
     assert (entry.outcome, entry.details["digest"]) == (code, DIGEST.hex())
@@ -112,7 +113,7 @@ def test_a_seal_that_is_not_active_signs_nothing(
 def test_a_seal_that_is_not_issued_signs_nothing(kept: Kept) -> None:
     record = kept.made().record
     kept.granted(record)
-    assert refusal_of(lambda: sign(kept.sealer(record))) == "not-issued"
+    assert refusal_of(sign, kept.sealer(record)) == "not-issued"
 
 
 @pytest.mark.parametrize(
@@ -131,7 +132,7 @@ def test_a_seal_is_used_within_all_periods_only(kept: Kept, at: object, code: st
     kept.granted(record)
     signer = Signer()
     sealer = kept.sealer(record, key=signer.key)
-    assert refusal_of(lambda: sign(sealer, now=at)) == code
+    assert refusal_of(sign, sealer, now=at) == code
     assert signer.asked == 0
     assert kept.entries("seal.used")[0].outcome == code
 
@@ -144,15 +145,15 @@ def test_a_seal_ends_with_the_last_of_its_signers_certificates(kept: Kept) -> No
     assert record.has_lapsed(NOW + 21 * DAY)
 
 
-@pytest.mark.parametrize("who", [{"user": "u-nobody"}, {"purpose": "contract"}])
+@pytest.mark.parametrize(("user", "purpose"), [("u-nobody", PURPOSE), (USER, "contract")])
 def test_only_whom_a_grant_names_uses_a_seal_for_what_it_names(
-    kept: Kept, who: dict[str, str]
+    kept: Kept, user: str, purpose: str
 ) -> None:
     record = kept.issued().record
     kept.granted(record)
-    assert refusal_of(lambda: sign(kept.sealer(record, **who))) == "no-grant"
+    assert refusal_of(sign, kept.sealer(record, user=user, purpose=purpose)) == "no-grant"
     other = kept.issued().record
-    assert refusal_of(lambda: sign(kept.sealer(other))) == "no-grant"
+    assert refusal_of(sign, kept.sealer(other)) == "no-grant"
 
 
 def test_a_grant_is_used_as_often_as_it_says(kept: Kept) -> None:
@@ -161,7 +162,7 @@ def test_a_grant_is_used_as_often_as_it_says(kept: Kept) -> None:
     sealer = kept.sealer(record)
     for _ in range(2):
         sign(sealer)
-    assert refusal_of(lambda: sign(sealer)) == "used-up"
+    assert refusal_of(sign, sealer) == "used-up"
     kept.granted(record, max_uses=None)
     for _ in range(3):
         sign(sealer)
@@ -173,7 +174,7 @@ def test_a_withdrawn_grant_lets_nobody_sign(kept: Kept) -> None:
     grant = kept.granted(record)
     kept.registry.grants.withdraw(grant.grant_id, by=KEEPER, now=NOW)
     kept.registry.grants.withdraw(grant.grant_id, by=KEEPER, now=NOW)
-    assert refusal_of(lambda: sign(kept.sealer(record))) == "grant-withdrawn"
+    assert refusal_of(sign, kept.sealer(record)) == "grant-withdrawn"
     with pytest.raises(LifecycleRefused):
         kept.granted(record)
     assert len(kept.entries("seal.grant-withdrawn")) == 1
@@ -207,11 +208,10 @@ def test_what_does_not_belong_together_makes_no_sealer(kept: Kept) -> None:
         (stranger.certificate, stranger.key, "signer-not-listed"),
         (signer.certificate, stranger.key, "key-differs"),
     ):
-        assert code == refusal_of(
-            lambda c=certificate, k=key: registry.sealer(
-                record, certificate=c, key=k, user=USER, purpose=PURPOSE
-            )
+        found = refusal_of(
+            registry.sealer, record, certificate=certificate, key=key, user=USER, purpose=PURPOSE
         )
+        assert found == code
 
 
 def test_a_digest_that_is_not_in_what_is_signed_is_refused(kept: Kept) -> None:
@@ -221,14 +221,10 @@ def test_a_digest_that_is_not_in_what_is_signed_is_refused(kept: Kept) -> None:
     sealer = kept.sealer(record, key=signer.key)
     ready = prepared(sealer)
     for digest in (bytes(32), b""):
-        code = refusal_of(
-            lambda d=digest: sealer.sign(ready.to_sign, digest=d, document="d", now=NOW)
-        )
+        code = refusal_of(sealer.sign, ready.to_sign, digest=digest, document="d", now=NOW)
         assert code == "digest-not-signed"
     for name in ("", "d" * 501):
-        code = refusal_of(
-            lambda n=name: sealer.sign(ready.to_sign, digest=DIGEST, document=n, now=NOW)
-        )
+        code = refusal_of(sealer.sign, ready.to_sign, digest=DIGEST, document=name, now=NOW)
         assert code == "document"
     assert (signer.asked, kept.used()) == (0, 0)
 
@@ -303,7 +299,7 @@ def test_a_batch_is_recorded_in_groups_and_gives_back_the_rest(kept_on_each: Kep
     assert seen == [4, 4, 4, 4, 5, 6]
     assert kept.used() == 6
     assert reserved.close(now=NOW) == 0
-    assert refusal_of(lambda: sign(reserved)) == "reservation-ended"
+    assert refusal_of(sign, reserved) == "reservation-ended"
     [closed] = kept.entries("seal.reservation-closed")
     assert (closed.details["used"], closed.details["given-back"]) == (6, 2)
     assert check_audit(kept.store).step("chain").code == "ok"
@@ -316,7 +312,7 @@ def test_a_recorded_use_is_good_for_one_signature(kept: Kept) -> None:
         reserved.record([Use(DIGEST, "a"), Use(DIGEST, "b")], now=NOW)
         for _ in range(3):
             sign(reserved)
-        assert refusal_of(lambda: sign(reserved)) == "reservation-used-up"
+        assert refusal_of(sign, reserved) == "reservation-used-up"
     assert kept.used() == 3
 
 
@@ -324,12 +320,12 @@ def test_a_reservation_stays_within_the_grant(kept: Kept) -> None:
     record = kept.issued().record
     kept.granted(record, max_uses=5)
     sealer = kept.sealer(record)
-    assert refusal_of(lambda: sealer.reserve(6, now=NOW)) == "used-up"
-    assert refusal_of(lambda: sealer.reserve(0, now=NOW)) == "too-many"
+    assert refusal_of(sealer.reserve, 6, now=NOW) == "used-up"
+    assert refusal_of(sealer.reserve, 0, now=NOW) == "too-many"
     reserved = sealer.reserve(4, now=NOW)
-    assert refusal_of(lambda: sealer.reserve(2, now=NOW)) == "used-up"
+    assert refusal_of(sealer.reserve, 2, now=NOW) == "used-up"
     sign(sealer)
-    assert refusal_of(lambda: sign(sealer)) == "used-up"
+    assert refusal_of(sign, sealer) == "used-up"
     assert (
         refusal_of(lambda: reserved.record([Use(d, "d") for d in digests(5)], now=NOW))
         == "reservation-used-up"
@@ -346,7 +342,7 @@ def test_a_reservation_lives_with_its_uses_and_expires_without(kept_on_each: Kep
     for minutes in (9, 18, 27):
         sign(reserved, now=NOW + minutes * minute)
     late = NOW + 38 * minute
-    assert refusal_of(lambda: sign(reserved, now=late)) == "reservation-ended"
+    assert refusal_of(sign, reserved, now=late) == "reservation-ended"
     assert kept.registry.reservations.recover(now=NOW + 37 * minute) == 0
     # Whoever needs what was left gets it without asking for recovery first.
     again = sealer.reserve(7, now=late)
@@ -354,7 +350,7 @@ def test_a_reservation_lives_with_its_uses_and_expires_without(kept_on_each: Kep
     assert kept.registry.reservations.recover(now=late) == 0
     assert kept.registry.reservations.recover(now=late + 11 * minute) == 7
     assert kept.used() == 3
-    assert refusal_of(lambda: sign(again, now=late)) == "reservation-ended"
+    assert refusal_of(sign, again, now=late) == "reservation-ended"
 
 
 def test_a_reservation_is_for_its_own_user_only(kept: Kept) -> None:
@@ -363,9 +359,9 @@ def test_a_reservation_is_for_its_own_user_only(kept: Kept) -> None:
     kept.granted(record, user="u-other")
     reserved = kept.sealer(record).reserve(5, now=NOW)
     stolen = kept.sealer(record, user="u-other").resume(reserved.reservation)
-    assert refusal_of(lambda: sign(stolen)) == "no-grant"
+    assert refusal_of(sign, stolen) == "no-grant"
     sign(kept.sealer(record).resume(reserved.reservation))
-    assert refusal_of(lambda: sign(kept.sealer(record).resume("0" * 32))) == "no-grant"
+    assert refusal_of(sign, kept.sealer(record).resume("0" * 32)) == "no-grant"
 
 
 def freeze_and_thaw(kept: Kept, record: str) -> None:
@@ -378,7 +374,7 @@ def test_a_reservation_ends_with_the_seal_s_epoch(kept: Kept) -> None:
     kept.granted(record)
     with kept.sealer(record).reserve(5, now=NOW) as reserved:
         freeze_and_thaw(kept, record)
-        assert refusal_of(lambda: sign(reserved)) == "changed"
+        assert refusal_of(sign, reserved) == "changed"
     sign(kept.sealer(record))
 
 
@@ -399,7 +395,7 @@ def test_a_recorded_use_is_not_signed_once_the_seal_is_known_to_have_changed(
         else:
             kept.freeze(record)
         past(monkeypatch, uses_module.CHECK_EVERY_SECONDS)
-        assert refusal_of(lambda: sign(reserved, digests(2)[1])) == case
+        assert refusal_of(sign, reserved, digests(2)[1]) == case
     assert signer.asked == 1
     assert kept.entries("seal.used")[-1].outcome == case
 
@@ -415,7 +411,7 @@ def test_a_signature_that_took_long_leaves_only_while_the_seal_is_active(
         past(monkeypatch, uses_module.CHECK_EVERY_SECONDS)
 
     signer = Signer(freeze_meanwhile)
-    assert refusal_of(lambda: sign(kept.sealer(record, key=signer.key))) == "frozen"
+    assert refusal_of(sign, kept.sealer(record, key=signer.key)) == "frozen"
     assert signer.asked == 1
 
 
@@ -434,14 +430,14 @@ def test_a_state_that_took_too_long_to_read_is_no_state(
 
         monkeypatch.setattr(time, "monotonic", lambda: started)
         monkeypatch.setattr(kept.store, "read", slow_read)
-        assert refusal_of(lambda: sign(reserved)) == "state-unknown"
+        assert refusal_of(sign, reserved) == "state-unknown"
         monkeypatch.undo()
 
 
 def past(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Let the monotonic clock go on at once."""
     later = time.monotonic() + seconds + 0.001
-    monkeypatch.setattr(uses_module.time, "monotonic", lambda: later)
+    monkeypatch.setattr(time, "monotonic", lambda: later)
 
 
 def test_too_many_uses_at_once_are_refused(kept: Kept) -> None:
@@ -450,6 +446,6 @@ def test_too_many_uses_at_once_are_refused(kept: Kept) -> None:
     with kept.sealer(record).reserve(2_000, now=NOW) as reserved:
         for count in (0, 1_001):
             wanted = [Use(digest, "d") for digest in digests(count)]
-            assert refusal_of(lambda w=wanted: reserved.record(w, now=NOW)) == "too-many"
+            assert refusal_of(reserved.record, wanted, now=NOW) == "too-many"
         reserved.record([Use(digest, "d") for digest in digests(1_000)], now=NOW)
     assert kept.used() == 1_000
