@@ -87,8 +87,9 @@ class Grants:
         mark = person_mark(self._protector, user)
         content = cbor.encode([record, mark, purpose, start, end, max_uses])
         grant_id = self._protector.index(_GRANT_DOMAIN, content)[:_GRANT_BYTES].hex()
-        row = {"grant_id": grant_id, "record": record, "user_mark": mark, "purpose": purpose}
-        row |= {"valid_from": start, "valid_until": end, "max_uses": max_uses, "used": 0}
+        row: dict[str, Any] = {"grant_id": grant_id, "record": record, "user_mark": mark}
+        row |= {"purpose": purpose, "valid_from": start, "valid_until": end}
+        row |= {"max_uses": max_uses, "used": 0}
         row["user_id"] = self._protector.seal(user, SEALED.place("user_id", grant_id))
         with self._store.write(locks=()) as connection:
             known = find_record(connection, record, lock=True)  # equal grants follow each other

@@ -38,6 +38,7 @@ from msb_seal.lifecycle.changes import (
 from msb_seal.lifecycle.codes import ACTS_WITH_REASON, RENEWED, default_codes
 from msb_seal.lifecycle.filings import Filings, write_filing
 from msb_seal.lifecycle.grants import Grants
+from msb_seal.lifecycle.published import NOT_ISSUED, StateLists
 from msb_seal.lifecycle.records import (
     SealRecord,
     find_by_fingerprint,
@@ -46,14 +47,16 @@ from msb_seal.lifecycle.records import (
     person_mark,
 )
 from msb_seal.lifecycle.reservations import Reservations
-from msb_seal.lifecycle.sealer import RegisteredSealer
+from msb_seal.lifecycle.sealer import Hand, RegisteredSealer
 from msb_seal.lifecycle.sentences import refused, use_refused
 from msb_seal.lifecycle.states import PUBLISHED, RULES, Act, LifeState
 from msb_seal.lifecycle.tables import bodies, seals
 from msb_seal.lifecycle.units import Units, find_unit
 from msb_seal.lifecycle.uses import Asking, UseBook
+from msb_seal.seals.making import DEFAULT_VENDOR, make_seal
 from msb_seal.seals.model import SealVersion
 from msb_seal.seals.status import SealStatus
+from msb_seal.seals.structure import parse_seal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,9 +71,9 @@ if TYPE_CHECKING:
     from msb_identity.x509.certificate import Certificate
     from msb_seal.lifecycle.codes import Codes
     from msb_seal.seals.model import ElectronicSeal
+    from msb_seal.seals.sealer import TimestampSource
 
 RECORD_BYTES = 16
-NOT_ISSUED = "not-issued"
 _NUMBERS_LOCK = "seal codes"
 _NOTHING_ASKED: Mapping[str, Any] = {"asked_end": None, "asked_reason": None, "asked_by": None}
 
@@ -88,6 +91,7 @@ class SealRegistry:
         self.filings = Filings(store, audit)
         self.grants = Grants(store, protector, audit, self.codes)
         self.reservations = Reservations(store, audit)
+        self.lists = StateLists(store, audit)
         self._uses = UseBook(store, protector, audit)
 
     def apply(
@@ -159,19 +163,19 @@ class SealRegistry:
         by: str,
         maker_certificate: Certificate,
         maker_key: SigningKey,
-        vendor: str = "MSB",
+        vendor: str = DEFAULT_VENDOR,
         version: SealVersion = SealVersion.V4,
         by_digest: bool = False,
+        timestamps: TimestampSource | None = None,
         now: datetime | None = None,
     ) -> ElectronicSeal:
         """Make the seal that was approved, and give it; one that is made already is given again.
 
         maker_key: the seal maker's (制章人); it may sign elsewhere. Nothing is locked meanwhile: of
-        two makers at once one wins, and the other's seal never leaves. Raises LifecycleRefused,
-        SealRefused where the certificate cannot make it, SigningFailed.
+        two makers at once one wins, and the other's seal never leaves. The rest as `make_seal`
+        takes it. Raises LifecycleRefused, SealRefused where no seal can be made of it,
+        SigningFailed, TimestampRefused.
         """
-        from msb_seal.seals.making import make_seal
-
         with self._store.read() as connection:
             old, body = find_record(connection, record), read_body(connection, record)
             stored = digest_of(connection, record)
@@ -193,6 +197,7 @@ class SealRegistry:
             maker_key=maker_key,
             version=version,
             by_digest=by_digest,
+            timestamps=timestamps,
             now=aware(now),
         )
         last = max(signer.not_after for signer in body.signers)
@@ -217,8 +222,6 @@ class SealRegistry:
 
     def seal(self, record: str) -> ElectronicSeal:
         """Give the made seal of a record; LifecycleRefused where there is none yet."""
-        from msb_seal.seals.structure import parse_seal
-
         with self._store.read() as connection:
             known, body = find_record(connection, record), read_body(connection, record)
         if body.encoded is None or known.fingerprint is None:
@@ -248,14 +251,8 @@ class SealRegistry:
             raise use_refused("key-differs")
         mark = person_mark(self._protector, user)
         asking = Asking(record=record, user=user, user_mark=mark, purpose=purpose)
-        return RegisteredSealer(
-            self._uses,
-            self.reservations,
-            asking=asking,
-            seal=made,
-            certificate=certificate,
-            key=key,
-        )
+        hand = Hand(self._uses, self.reservations, asking, made, certificate, key)
+        return RegisteredSealer(hand)
 
     def status_of(self, seal: ElectronicSeal, *, now: datetime) -> SealStatus | None:
         """Give the state of exactly this seal; None for one that is not kept here."""

@@ -77,7 +77,7 @@ class Reservations:
             raise use_refused(fault)
         return reservation
 
-    def close(self, reservation: str, *, now: datetime) -> int:
+    def close(self, reservation: str, *, by: str, now: datetime) -> int:
         """End a reservation and give back what is left of it; 0 where it has ended already."""
         query = select(reservations.c.grant_id).where(reservations.c.reservation == reservation)
         with self._store.write(locks=()) as connection:
@@ -87,7 +87,7 @@ class Reservations:
             grant = connection.execute(
                 select(grants).where(grants.c.grant_id == grant_id).with_for_update()
             ).one()
-            return self._close_locked(connection, reservation, grant.record, now)
+            return self._close_locked(connection, reservation, grant.record, now, by=by)
 
     def recover(self, *, now: datetime) -> int:
         """Give back what killed batches had reserved, and say how many uses that is."""
@@ -131,7 +131,13 @@ class Reservations:
             self._close_locked(connection, reservation, found, now)
 
     def _close_locked(
-        self, connection: Connection, reservation: str, record: str, now: datetime
+        self,
+        connection: Connection,
+        reservation: str,
+        record: str,
+        now: datetime,
+        *,
+        by: str | None = None,
     ) -> int:
         """Close a reservation whose grant is locked, so that nobody else uses or closes it."""
         here = reservations.c.reservation == reservation
@@ -144,6 +150,7 @@ class Reservations:
         connection.execute(update(grants).where(of_grant).values(used=grants.c.used - left))
         self._audit.record(
             "seal.reservation-closed",
+            actor=by,
             object_=record,
             details={"reservation": reservation, "used": row.used, "given-back": left},
             now=now,

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 from msb_identity.foundation.clock import aware
-from msb_seal.lifecycle.sentences import use_refused
 from msb_seal.lifecycle.uses import Asking, Use, UseBook, Watch
 
 if TYPE_CHECKING:
@@ -26,23 +26,43 @@ if TYPE_CHECKING:
     from msb_seal.seals.model import ElectronicSeal
 
 
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """What belongs together where a registered seal is used; made by `SealRegistry.sealer`."""
+
+    book: UseBook
+    reservations: Reservations
+    asking: Asking
+    seal: ElectronicSeal
+    certificate: Certificate
+    key: SigningKey = field(repr=False)
+
+    def check(self, to_sign: bytes, use: Use, now: datetime) -> None:
+        """Refuse, in the log too, what cannot be this seal's signature over that digest."""
+        if not use.digest or use.digest not in to_sign:
+            fault = "digest-not-signed"  # else the log would name another document
+        elif not self.certificate.not_before <= aware(now) <= self.certificate.not_after:
+            fault = "certificate-period"
+        else:
+            return
+        self.book.refuse(self.asking, use, fault, now=now)
+
+    def sign(self, to_sign: bytes, watch: Watch, now: datetime) -> bytes:
+        """Sign for a use that is recorded."""
+        self.book.confirm(self.asking, watch, now=now)
+        signature = self.key.sign(to_sign)
+        # A signer elsewhere may take its time: what it gives is let out only while it still holds.
+        self.book.confirm(self.asking, watch, now=now)
+        return signature
+
+
 class RegisteredSealer:
     """Signs with a registered seal, one recorded use a signature; safe between threads."""
 
-    def __init__(
-        self,
-        book: UseBook,
-        reservations: Reservations,
-        *,
-        asking: Asking,
-        seal: ElectronicSeal,
-        certificate: Certificate,
-        key: SigningKey,
-    ) -> None:
-        """Use `SealRegistry.sealer` instead, which makes sure that these belong together."""
-        self.seal, self.certificate = seal, certificate
-        self._book, self._reservations = book, reservations
-        self._asking, self._key = asking, key
+    def __init__(self, hand: Hand) -> None:
+        """Use `SealRegistry.sealer` instead."""
+        self._hand = hand
+        self.seal, self.certificate = hand.seal, hand.certificate
 
     def sign(self, to_sign: bytes, *, digest: bytes, document: str, now: datetime) -> bytes:
         """Have one use recorded, then sign; SM2 and ECDSA signatures are DER.
@@ -51,10 +71,10 @@ class RegisteredSealer:
         recorded, SigningFailed where signing failed: then the use stays recorded and counted, since
         a signer elsewhere may have signed.
         """
-        use = Use(digest, document)
-        self._check(to_sign, use, now)
-        watch = self._book.record(self._asking, [use], now=now)
-        return self._sign(to_sign, watch, now)
+        hand, use = self._hand, Use(digest, document)
+        hand.check(to_sign, use, now)
+        watch = hand.book.record(hand.asking, [use], now=now)
+        return hand.sign(to_sign, watch, now)
 
     def reserve(
         self, count: int, *, lifetime: timedelta | None = None, now: datetime | None = None
@@ -63,102 +83,54 @@ class RegisteredSealer:
 
         lifetime: how long after its last use the reservation still stands.
         """
-        reservation = self._reservations.reserve(
-            self._asking, count, lifetime=lifetime, now=aware(now)
-        )
-        return self.resume(reservation)
+        hand = self._hand
+        reserved = hand.reservations.reserve(hand.asking, count, lifetime=lifetime, now=aware(now))
+        return self.resume(reserved)
 
     def resume(self, reservation: str) -> ReservedSealer:
-        """Go on under a reservation: in another process, or after this batch was killed."""
-        asking = Asking(
-            self._asking.record,
-            self._asking.user,
-            self._asking.user_mark,
-            self._asking.purpose,
-            reservation,
-        )
-        return ReservedSealer(
-            self._book,
-            self._reservations,
-            asking=asking,
-            seal=self.seal,
-            certificate=self.certificate,
-            key=self._key,
-        )
-
-    def _check(self, to_sign: bytes, use: Use, now: datetime) -> None:
-        """Refuse, in the log too, what cannot be this seal's signature over that digest."""
-        fault = ""
-        if not use.digest or use.digest not in to_sign:
-            fault = "digest-not-signed"  # else the log would name another document
-        elif not self.certificate.not_before <= aware(now) <= self.certificate.not_after:
-            fault = "certificate-period"
-        if fault:
-            self._book.refuse(self._asking, use, fault, now=now)
-
-    def _sign(self, to_sign: bytes, watch: Watch, now: datetime) -> bytes:
-        self._book.confirm(self._asking, watch, now=now)
-        signature = self._key.sign(to_sign)
-        # A signer elsewhere may take its time: what it gives is let out only while it still holds.
-        self._book.confirm(self._asking, watch, now=now)
-        return signature
+        """Go on under a reservation: in another process, or after a batch was killed."""
+        asking = replace(self._hand.asking, reservation=reservation)
+        return ReservedSealer(replace(self._hand, asking=asking), reservation)
 
 
-class ReservedSealer(RegisteredSealer):
+class ReservedSealer:
     """A sealer for a batch, under a reservation; `with` gives back what was not used."""
 
-    def __init__(
-        self,
-        book: UseBook,
-        reservations: Reservations,
-        *,
-        asking: Asking,
-        seal: ElectronicSeal,
-        certificate: Certificate,
-        key: SigningKey,
-    ) -> None:
-        """Use `RegisteredSealer.reserve` or `resume` instead."""
-        super().__init__(
-            book, reservations, asking=asking, seal=seal, certificate=certificate, key=key
-        )
+    def __init__(self, hand: Hand, reservation: str) -> None:
+        """Use `RegisteredSealer.reserve` or `resume` instead.
+
+        reservation: its id, for other processes and for going on after a crash.
+        """
+        self._hand, self.reservation = hand, reservation
+        self.seal, self.certificate = hand.seal, hand.certificate
         self._lock = threading.Lock()
         self._recorded: Counter[bytes] = Counter()
         self._watch: Watch | None = None
 
-    @property
-    def reservation(self) -> str:
-        """The reservation's id, for other processes and for going on after a crash."""
-        return self._asking.reservation or ""
-
     def record(self, uses: Sequence[Use], *, now: datetime | None = None) -> None:
         """Record the next uses together, so that signing each costs no transaction of its own.
 
-        All of them or, with SealingRefused, none. What is recorded and never signed stays recorded
-        and counted.
+        At most MAX_USES_AT_ONCE; all of them or, with SealingRefused, none. What is recorded and
+        never signed stays recorded and counted.
         """
-        watch = self._book.record(self._asking, uses, now=now)
+        watch = self._hand.book.record(self._hand.asking, uses, now=now)
         with self._lock:
             self._watch = watch
             self._recorded.update(use.digest for use in uses)
 
     def sign(self, to_sign: bytes, *, digest: bytes, document: str, now: datetime) -> bytes:
         """Sign for a recorded use, recording it first where `record` has not."""
-        use = Use(digest, document)
-        self._check(to_sign, use, now)
+        hand, use = self._hand, Use(digest, document)
+        hand.check(to_sign, use, now)
         watch = self._take(digest)
         if watch is None:
-            watch = self._book.record(self._asking, [use], now=now)
-        return self._sign(to_sign, watch, now)
-
-    def reserve(
-        self, count: int, *, lifetime: timedelta | None = None, now: datetime | None = None
-    ) -> ReservedSealer:
-        """Refuse: what is reserved is not reserved again."""
-        raise use_refused("reservation-used-up")
+            watch = hand.book.record(hand.asking, [use], now=now)
+        return hand.sign(to_sign, watch, now)
 
     def close(self, *, now: datetime | None = None) -> int:
         """Give back the uses that were not recorded, and say how many; doing it again gives 0."""
-        return self._reservations.close(self.reservation, now=aware(now))
+        hand = self._hand
+        return hand.reservations.close(self.reservation, by=hand.asking.user, now=aware(now))
 
     def __enter__(self) -> Self:
         """Use it in a `with` statement."""
@@ -176,8 +148,7 @@ class ReservedSealer(RegisteredSealer):
     def _take(self, digest: bytes) -> Watch | None:
         """Take one recorded use of this digest, if there is one."""
         with self._lock:
-            if not self._recorded[digest]:
-                del self._recorded[digest]
-                return None
-            self._recorded[digest] -= 1
-            return self._watch
+            left = self._recorded.pop(digest, 0)
+            if left > 1:
+                self._recorded[digest] = left - 1
+            return self._watch if left else None

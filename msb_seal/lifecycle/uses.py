@@ -131,6 +131,7 @@ class Watch:
     """What is known of a seal's state, and since when; `read_at` is of the monotonic clock."""
 
     grant_id: str
+    fingerprint: str
     epoch: int
     read_at: float
 
@@ -219,7 +220,7 @@ class UseBook:
             until = max(row.expires_at, at + row.lifetime_seconds)
             more = {"of_reservation": asking.reservation, "more": count, "until": until}
             connection.execute(_COUNT_RESERVED, more)
-        return Watch(row.grant_id, row.epoch, read_at)
+        return Watch(row.grant_id, row.fingerprint, row.epoch, read_at)
 
     def _drafts(self, request: _Request, answer: Watch | SealingRefused) -> list[Draft]:
         """Give the entries of a request: one for each use, or one for a refusal."""
@@ -233,6 +234,7 @@ class UseBook:
         else:
             outcome, uses = "ok", request.uses
             common |= {"grant": answer.grant_id, "epoch": answer.epoch}
+            common["fingerprint"] = answer.fingerprint
         described = [self._described(use) for use in uses] or [{}]
         return [
             Draft(
