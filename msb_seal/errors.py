@@ -46,6 +46,10 @@ class _Coded(SealError):
         super().__init__(f"{zh} / {en}")
         self.code, self.zh, self.en = code, zh, en
 
+    def __reduce__(self) -> tuple[type[_Coded], tuple[str, str, str]]:
+        """Travel between processes with code and sentences: batches run in workers."""
+        return type(self), (self.code, self.zh, self.en)
+
 
 class OfdRefused(_Coded):
     """An OFD that cannot be read, or not be written as asked."""

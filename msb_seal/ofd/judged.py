@@ -1,0 +1,233 @@
+"""One signature of an OFD, judged: what it protects, and the seal or signer behind it.
+
+The steps of the seal signature (msb_seal.seals.verify) or of the CMS (msb_seal.cms) are taken over
+the raw bytes of Signature.xml; here the files that it lists are added, and what it leaves open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from msb_identity.errors import SignatureRefused
+from msb_identity.foundation.report import ReportBuilder
+from msb_identity.pki.curves import SM2_CURVE
+from msb_identity.pki.signatures import RAW_BYTES, numbers_from_der
+from msb_seal.cms.verify import begin_cms
+from msb_seal.errors import SealRefused
+from msb_seal.ofd.coverage import broken_by, find_gap, name_some
+from msb_seal.ofd.found import FoundSignature, State
+from msb_seal.ofd.sentences import SIGNATURE_SENTENCES
+from msb_seal.ofd.signature_xml import SignatureType
+from msb_seal.seals.structure import kind_of, parse_seal_signature
+from msb_seal.seals.verify import begin_seal_signature
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
+
+    from msb_identity.foundation.report import Report
+    from msb_identity.x509.fetch import Fetcher
+    from msb_identity.x509.revocation import RevocationPolicy
+    from msb_identity.x509.trust import TrustStore
+    from msb_seal.ofd.package import OfdPackage
+    from msb_seal.seals.model import SealSignature
+    from msb_seal.seals.status import SealStatuses
+
+REQUIRED = ("coverage", "later-changes")
+TIME_TOLERANCE = timedelta(days=1)
+"""Zones are left out or wrong in real files; a day apart is no zone any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What every signature of the document is judged by."""
+
+    trust: TrustStore
+    at: datetime | None
+    revocation: RevocationPolicy | str
+    fetch: Fetcher | None
+    statuses: SealStatuses | None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One signature among the document's others.
+
+    names: all entries. inert: those that cannot alter what is seen. pages: the IDs of all pages.
+    later: the signatures that follow it in its list. others: what all others protect.
+    """
+
+    package: OfdPackage
+    found: FoundSignature
+    names: Sequence[str]
+    inert: frozenset[str]
+    pages: Collection[str]
+    later: Sequence[FoundSignature]
+    others: frozenset[str]
+
+
+def judge_signature(case: Case, around: Circumstances) -> Report:
+    """Take every step on one signature; never raises on a bad one."""
+    found = case.found
+    if found.problem is not None:
+        builder = ReportBuilder("unknown", required=("format",), sentences=SIGNATURE_SENTENCES)
+        builder.failed("format", "signature-unreadable", found.problem.en)
+        return builder.conclude()
+    builder = _begin(case, around)
+    _tell_files(builder, found)
+    _tell_coverage(builder, case)
+    _tell_later_changes(builder, case)
+    return builder.conclude()
+
+
+def _begin(case: Case, around: Circumstances) -> ReportBuilder:
+    """Take the steps of the seal signature or of the CMS, by what the value is."""
+    found, package = case.found, case.package
+    assert found.description is not None  # noqa: S101 - without one there is a problem
+    assert found.description_name is not None  # noqa: S101 - the same
+    assert found.value_name is not None  # noqa: S101 - the same
+    value, original = package.entry(found.value_name), package.entry(found.description_name)
+    claimed = found.description.time
+    is_seal = kind_of(value) is not None
+    if is_seal or (found.record.type is SignatureType.SEAL and not _is_bare(value)):
+        signature = _parsed(value)
+        builder = begin_seal_signature(
+            signature or value,
+            original=original,
+            trust=around.trust,
+            at=around.at,
+            revocation=around.revocation,
+            fetch=around.fetch,
+            statuses=around.statuses,
+            expected_property=found.description_name,
+            required=(*REQUIRED, "seal-match"),
+            sentences=SIGNATURE_SENTENCES,
+        )
+        if signature is not None:
+            _tell_seal_file(builder, case, signature)
+        _compare_times(builder, claimed)
+    elif _is_bare(value):
+        # A deprecated form: SM2 over Signature.xml, by a key that nothing names.
+        builder = ReportBuilder("bare", required=REQUIRED, sentences=SIGNATURE_SENTENCES)
+        builder.warning("format", "bare")
+        builder.unknown("signer-certificate", "no-certificate")
+    else:
+        builder = begin_cms(
+            value,
+            original=original,
+            trust=around.trust,
+            at=around.at,
+            revocation=around.revocation,
+            fetch=around.fetch,
+            claimed=claimed,
+            required=REQUIRED,
+            sentences=SIGNATURE_SENTENCES,
+        )
+        _compare_times(builder, claimed)
+    if is_seal is not (found.record.type is SignatureType.SEAL):
+        builder.warning("format", "type-differs")
+    return builder
+
+
+def _is_bare(value: bytes) -> bool:
+    if len(value) == RAW_BYTES:
+        return True
+    try:
+        numbers_from_der(value, SM2_CURVE)
+    except SignatureRefused:
+        return False
+    return True
+
+
+def _parsed(value: bytes) -> SealSignature | None:
+    try:
+        return parse_seal_signature(value)
+    except SealRefused:
+        return None  # whose step `format` fails
+
+
+def _tell_seal_file(builder: ReportBuilder, case: Case, signature: SealSignature) -> None:
+    """Compare Seal.esl, whose picture readers show, with the seal that signed."""
+    name = case.found.seal_name
+    if name is None:
+        builder.ok("seal-match", "absent")
+        return
+    packed = case.package.entries.get(name)
+    if packed is None:
+        builder.warning("seal-match", "missing", name)
+    elif packed.content == signature.seal.encoded:
+        builder.ok("seal-match")
+    else:
+        builder.failed("seal-match", "differs", name)
+
+
+def _compare_times(builder: ReportBuilder, claimed: datetime | None) -> None:
+    signed_at = builder.signed_at
+    if claimed is not None and signed_at is not None and abs(claimed - signed_at) > TIME_TOLERANCE:
+        builder.warning("signing-time", "times-differ", f"{claimed:%Y-%m-%d %H:%M} UTC")
+
+
+def _tell_files(builder: ReportBuilder, found: FoundSignature) -> None:
+    """Tell the digest's algorithm, and what became of the protected files."""
+    if not found.files:
+        builder.failed("format", "no-references")
+        return
+    method = found.description.check_method if found.description else None
+    if found.digest is None:
+        builder.unknown("algorithm", "file-digest-unknown", method or "")
+    elif found.digest.weak:
+        builder.unknown("algorithm", "file-digest-weak", found.digest.name)
+    else:
+        builder.ok("algorithm", "file-digest-ok", found.digest.name)
+    missing, changed = found.files_in(State.MISSING), found.files_in(State.CHANGED)
+    if changed:
+        builder.failed("document-digest", "files-changed", name_some(changed))
+    if missing:
+        builder.failed("document-digest", "files-missing", name_some(missing))
+    if found.files_in(State.UNCOMPARED):
+        builder.unknown("document-digest", "files-uncompared")
+    elif not changed and not missing:
+        builder.ok("document-digest", "files-ok", str(len(found.files)))
+
+
+def _tell_coverage(builder: ReportBuilder, case: Case) -> None:
+    gap = find_gap(
+        case.names,
+        protected=case.found.files,
+        protected_by_others=case.others,
+        inert=case.inert,
+    )
+    if gap.bare:
+        builder.unknown("coverage", "unprotected", name_some(gap.bare))
+    if gap.by_others:
+        builder.unknown("coverage", "only-by-others", name_some(gap.by_others))
+    if not gap.bare and not gap.by_others:
+        builder.ok("coverage")
+    stamps = case.found.description.stamps if case.found.description else ()
+    nowhere = {stamp.page_id for stamp in stamps} - set(case.pages)
+    if nowhere:
+        builder.warning("coverage", "no-such-page", name_some(nowhere))
+
+
+def _tell_later_changes(builder: ReportBuilder, case: Case) -> None:
+    found = case.found
+    gone = found.files_in(State.CHANGED, State.MISSING)
+    culprits = broken_by(
+        gone,
+        later={later.record.id: later.files_in(State.INTACT) for later in case.later},
+        rewritten_by_signing={found.list_name},
+    )
+    if culprits:
+        detail = f"{', '.join(culprits)}: {name_some(gone)}"
+        builder.failed("later-changes", "broken-by-later", detail)
+    elif gone:
+        builder.failed("later-changes", "changed", name_some(gone))
+    elif found.digest is None:
+        builder.unknown("later-changes", "uncompared")
+    elif case.later:
+        ids = name_some([later.record.id for later in case.later])
+        builder.ok("later-changes", "later-signatures", ids)
+    else:
+        builder.ok("later-changes", "none")
