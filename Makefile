@@ -8,8 +8,12 @@
 ARGS ?=
 PYTHON ?= python3
 export PYTHON
+# Tests and benchmarks start hundreds of processes, which would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
+# One for each core; whoever is done takes from the other. ARGS="-n 0" for a debugger.
+TEST_PROCESSES := -n auto --dist worksteal
 BENCHMARKS = $(wildcard benchmarks/[!_]*.py)
 
 .DEFAULT_GOAL := help
@@ -31,7 +35,7 @@ demo: setup-runtime ## 演示完整流程 / run the whole story and say where th
 	@$(BIN)/msb-wallet demo $(ARGS)
 
 test: setup ## 运行测试 / run the tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(TEST_PROCESSES) $(ARGS)
 
 bench: setup ## 运行性能测试 / run every benchmark
 	@for script in $(BENCHMARKS); do \

@@ -5,17 +5,26 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
-from tests.databases import Cluster, can_make_clusters, named_server
+from tests.databases import (
+    Cluster,
+    PreparedDatabases,
+    PreparedFiles,
+    can_make_clusters,
+    named_server,
+)
 from tests.support import missing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+    from sqlalchemy import MetaData
 
     from tests.databases import Server
 
@@ -84,4 +93,33 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     else:
         server: Server = request.getfixturevalue("postgres")
         with server.database() as url:
+            yield url
+
+
+@pytest.fixture(scope="session")
+def prepared_files(tmp_path_factory: pytest.TempPathFactory) -> PreparedFiles:
+    """Stores on SQLite, copied."""
+    return PreparedFiles(tmp_path_factory.mktemp("prepared"))
+
+
+@pytest.fixture(scope="session")
+def prepared_databases(postgres: Server) -> Iterator[PreparedDatabases]:
+    """Stores on PostgreSQL, copied."""
+    with ExitStack() as closing:
+        yield PreparedDatabases(postgres, closing)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def prepared_url(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    prepared_files: PreparedFiles,
+    store_tables: Sequence[MetaData],
+) -> Iterator[str]:
+    """The URL of a new store that has the tables which a fixture `store_tables` names."""
+    if request.param == "sqlite":
+        yield prepared_files.new(tmp_path / "store.sqlite", *store_tables)
+    else:
+        databases: PreparedDatabases = request.getfixturevalue("prepared_databases")
+        with databases.new(*store_tables) as url:
             yield url

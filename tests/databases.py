@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import subprocess
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +19,13 @@ import psycopg
 from psycopg import sql
 from sqlalchemy.engine import make_url
 
+from msb_identity.foundation.store import Store
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from sqlalchemy import MetaData
 
 SERVER_VARIABLE = "MSB_TEST_POSTGRES"
 SCRIPT = Path(__file__).parents[1] / "scripts" / "postgres"
@@ -32,10 +38,12 @@ class Server:
     url: str
 
     @contextmanager
-    def database(self) -> Iterator[str]:
-        """Make an empty database, give its URL, and drop it in the end."""
+    def database(self, template: str = "template1") -> Iterator[str]:
+        """Make a database like the template, an empty one; give its URL; drop it in the end."""
         name = f"msb_test_{secrets.token_hex(6)}"
-        self.run("CREATE DATABASE {}", name)
+        # A copy of files beside a small log of writes: the server's other way logs every page.
+        create = "CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY"
+        self.run(create, name, template)
         try:
             yield make_url(self.url).set(database=name).render_as_string(hide_password=False)
         finally:
@@ -44,7 +52,7 @@ class Server:
     def run(self, statement: str, *names: str) -> None:
         """Run a statement about databases, which no transaction can hold."""
         with psycopg.connect(plain(self.url), autocommit=True) as connection:
-            parts = (sql.Identifier(name) for name in names)
+            parts = map(sql.Identifier, names)
             connection.execute(sql.SQL(statement).format(*parts))
 
 
@@ -71,6 +79,44 @@ class Cluster(Server):
     def remove(self) -> None:
         """Stop and delete all."""
         scripts_postgres("remove", self.folder)
+
+
+class PreparedFiles:
+    """New stores on SQLite that have their tables: copies of one that `Store.open` made.
+
+    For tests in which the making of tables, which takes longer, is not the matter.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Keep in the folder what is copied."""
+        self._folder = folder
+        self._made: dict[tuple[MetaData, ...], Path] = {}
+
+    def new(self, file: Path, *tables: MetaData) -> str:
+        """Make a store in that file; give its URL."""
+        if tables not in self._made:
+            original = self._folder / f"{len(self._made)}.sqlite"
+            Store.open(f"sqlite:///{original}", *tables).close()
+            self._made[tables] = original
+        shutil.copy(self._made[tables], file)
+        return f"sqlite:///{file}"
+
+
+class PreparedDatabases:
+    """The same on a PostgreSQL server."""
+
+    def __init__(self, server: Server, closing: ExitStack) -> None:
+        """closing: drops in the end what was copied."""
+        self._server, self._closing = server, closing
+        self._made: dict[tuple[MetaData, ...], str] = {}
+
+    def new(self, *tables: MetaData) -> AbstractContextManager[str]:
+        """Make a store; give its URL; drop it in the end."""
+        if tables not in self._made:
+            url = self._closing.enter_context(self._server.database())
+            Store.open(url, *tables).close()
+            self._made[tables] = str(make_url(url).database)
+        return self._server.database(template=self._made[tables])
 
 
 def scripts_postgres(action: str, *arguments: Path | str) -> str:

@@ -24,7 +24,9 @@ from msb_identity.sso import sessions
 from msb_identity.sso.sessions import Sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+    from sqlalchemy import MetaData
 
     from msb_identity.people.accounts import Person
 
@@ -92,14 +94,19 @@ class World:
         return b"\n".join(v if isinstance(v, bytes) else str(v).encode() for v in values)
 
 
+@pytest.fixture(scope="session")
+def store_tables() -> Sequence[MetaData]:
+    return TABLES
+
+
 @pytest.fixture
-def world(tmp_path: Path, store_url: str) -> Iterator[World]:
-    store = Store.open(store_url, *TABLES)
+def world(tmp_path: Path, prepared_url: str) -> Iterator[World]:
+    store = Store.open(prepared_url, *TABLES)
     protector = Protector.from_folder(store, tmp_path / "keys")
     people, sender = Accounts(store, protector), FakeSender()
     yield World(
         folder=tmp_path,
-        url=store_url,
+        url=prepared_url,
         store=store,
         protector=protector,
         accounts=people,

@@ -32,8 +32,10 @@ from msb_wallet.licences.store import licences, list_by_holder
 from tests.wallet.support_licences import AUTHORITY, NAME, NUMBER, PREFIX, TYPE, good_row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from sqlalchemy import MetaData
 
 OTHER_NUMBER = "440524188001010014"
 PLACE = Place("t", "c", "1")
@@ -74,9 +76,14 @@ class Office:
             return len(list_by_holder(connection, indexes))
 
 
+@pytest.fixture(scope="module")
+def store_tables() -> Sequence[MetaData]:
+    return TABLES
+
+
 @pytest.fixture
-def url_and_keys(store_url: str, tmp_path: Path) -> tuple[str, Path]:
-    return store_url, tmp_path / "keys"
+def url_and_keys(prepared_url: str, tmp_path: Path) -> tuple[str, Path]:
+    return prepared_url, tmp_path / "keys"
 
 
 @pytest.fixture

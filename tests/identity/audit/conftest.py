@@ -18,10 +18,13 @@ from msb_identity.foundation.store import Store
 from msb_identity.pki.keys import KeyKind, SigningKey, generate_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from sqlalchemy import MetaData
+
     from msb_identity.foundation.report import Report
+    from tests.databases import PreparedFiles
 
 NOW = datetime(2026, 1, 31, 4, 0, tzinfo=UTC)
 NUMBER, NAME, ADDRESS = "11010519491231002X", "张三丰", "203.0.113.77"
@@ -121,17 +124,22 @@ def failures(report: Report) -> list[tuple[str, str, str]]:
     return [(s.id, s.code, s.detail) for s in report.steps if s.outcome == "failed"]
 
 
+@pytest.fixture(scope="session")
+def store_tables() -> Sequence[MetaData]:
+    return TABLES
+
+
 @pytest.fixture
-def log(tmp_path: Path, store_url: str) -> Iterator[Log]:
-    store = Store.open(store_url, *TABLES)
-    yield Log(tmp_path, store_url, store, Protector.from_folder(store, tmp_path / "keys"))
+def log(tmp_path: Path, prepared_url: str) -> Iterator[Log]:
+    store = Store.open(prepared_url, *TABLES)
+    yield Log(tmp_path, prepared_url, store, Protector.from_folder(store, tmp_path / "keys"))
     store.close()
 
 
 @pytest.fixture
-def sqlite_log(tmp_path: Path) -> Iterator[Log]:
+def sqlite_log(tmp_path: Path, prepared_files: PreparedFiles) -> Iterator[Log]:
     """A log on SQLite, for what does not depend on the database, or only on this one."""
-    url = f"sqlite:///{tmp_path / 'store.sqlite'}"
+    url = prepared_files.new(tmp_path / "store.sqlite", *TABLES)
     store = Store.open(url, *TABLES)
     yield Log(tmp_path, url, store, Protector.from_folder(store, tmp_path / "keys"))
     store.close()
