@@ -18,6 +18,7 @@ from msb_identity.foundation.commands import (
 )
 from msb_identity.foundation.report import ReportBuilder, exit_code
 from msb_seal.commands.inputs import Whom, add_trust_arguments, read_whom
+from msb_seal.ofd.verify import check_ofd
 from msb_seal.seals.structure import kind_of
 from msb_seal.seals.verify import check_seal, check_seal_signature
 
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     _Actions: TypeAlias = "argparse._SubParsersAction[CommandParser]"  # noqa: SLF001 - its one name
 
 MAX_FILE_BYTES = 256_000_000
-_HEAD_BYTES = 1_024  # a PDF's header, or a maker's text before a ZIP, stands within
+_PDF_HEAD_BYTES = 1_024  # ISO 32000-1 annex H.3.4.1
+_ZIP_MARK, _ZIP_HEAD_BYTES = b"PK\3\4", 65_536  # some makers write a text of theirs before it
 _SENTENCES: Sentences = {
     ("format", "ok"): ("文件类型已识别", "the kind of file is known"),
     ("format", "unknown-kind"): ("无法识别的文件类型", "this is no kind of file that we know"),
@@ -82,9 +84,17 @@ def check_file(data: bytes, options: Options) -> Report:
         )
     if kind is not None:
         return _check_signature(kind, data, options)
-    head = data[:_HEAD_BYTES]
-    if b"%PDF-" in head:
+    if b"%PDF-" in data[:_PDF_HEAD_BYTES]:
         return _undecided("pdf", "unsupported")
+    if _ZIP_MARK in data[:_ZIP_HEAD_BYTES]:
+        return check_ofd(
+            data,
+            trust=options.whom.trust,
+            at=options.whom.at,
+            revocation=options.whom.revocation,
+            fetch=options.whom.fetch,
+            statuses=options.statuses,
+        )
     return _undecided("unknown", "unknown-kind")
 
 
