@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from msb_seal.errors import OfdRefused
 from msb_seal.ofd.boxes import Box, read_box
-from msb_seal.ofd.package import child, child_text, local_name
+from msb_seal.ofd.package import child, child_text, local_name, may_have
+from msb_seal.ofd.placement import PageFrame
 from msb_seal.ofd.refusals import refusal
 
 if TYPE_CHECKING:
@@ -94,19 +95,14 @@ def open_document(package: OfdPackage, index: int = 0) -> Document:
 
     Raises OfdRefused where Document.xml or the list of pages cannot be read.
     """
-    if not 0 <= index < len(package.documents):
-        raise refusal("bad-structure", f"document {index}")
-    source = package.documents[index]
     budget = Budget()
-    root = _parsed(package, source.root, budget)
-    if local_name(root) != "Document":
-        raise refusal("bad-structure", source.root)
+    source, root = _opened(package, index, budget)
     common = child(root, "CommonData")
     pages = _pages(package, source.root, child(root, "Pages"))
     return Document(
         package,
         source,
-        A4 if common is None else _area(child(common, "PageArea")) or A4,
+        _default_area(common),
         pages,
         {} if common is None else _templates(package, source.root, common),
         {} if common is None else _resources(package, source.root, common, budget),
@@ -115,10 +111,42 @@ def open_document(package: OfdPackage, index: int = 0) -> Document:
     )
 
 
+def page_frames(package: OfdPackage, index: int = 0) -> tuple[PageFrame, ...]:
+    """Give the pages of the package's document (counted from 0) with their sizes; OfdRefused.
+
+    For a batch it matters what is not read: no resources, and no page that has no area of its own.
+    """
+    budget = Budget()
+    source, root = _opened(package, index, budget)
+    default = _default_area(child(root, "CommonData"))
+    frames = []
+    for page in _pages(package, source.root, child(root, "Pages")):
+        own = None
+        if may_have(package.entry(page.name), "Area"):
+            own = _area(child(_parsed(package, page.name, budget), "Area"))
+        area = own or default
+        frames.append(PageFrame(page.id, area.width_mm, area.height_mm))
+    return tuple(frames)
+
+
 def page_resources(document: Document, page_name: str, root: etree._Element) -> dict[str, Resource]:
     """Give the document's resources and those that the page has for itself (PageRes)."""
     own = _read_files(document.package, page_name, _texts(root, "PageRes"), document.budget)
     return {**document.resources, **dict(own)}
+
+
+def _opened(package: OfdPackage, index: int, budget: Budget) -> tuple[OfdDocument, etree._Element]:
+    if not 0 <= index < len(package.documents):
+        raise refusal("bad-structure", f"document {index}")
+    source = package.documents[index]
+    root = _parsed(package, source.root, budget)
+    if local_name(root) != "Document":
+        raise refusal("bad-structure", source.root)
+    return source, root
+
+
+def _default_area(common: etree._Element | None) -> Box:
+    return A4 if common is None else _area(child(common, "PageArea")) or A4
 
 
 def _parsed(package: OfdPackage, name: str, budget: Budget) -> etree._Element:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from msb_seal.errors import OfdRefused
 from msb_seal.ofd.digests import find_digest
+from msb_seal.ofd.package import may_have
 from msb_seal.ofd.signature_xml import (
     MAX_SIGNATURES,
     SignatureRecord,
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from msb_seal.ofd.digests import FileDigest
     from msb_seal.ofd.package import OfdDocument, OfdPackage
     from msb_seal.ofd.signature_xml import Reference, SignatureDescription
-
-
-_MARK = b"SignedInfo"
 
 
 class State(StrEnum):
@@ -88,7 +86,7 @@ def find_unlisted(package: OfdPackage, listed: Collection[str]) -> list[FoundSig
     """
     found: list[FoundSignature] = []
     for name, packed in package.entries.items():
-        if name in listed or not name.lower().endswith(".xml") or _MARK not in packed.content:
+        if name in listed or not may_have(packed.content, "SignedInfo"):
             continue
         if len(found) == MAX_SIGNATURES:
             break

@@ -16,7 +16,6 @@ from msb_seal.drawing.png import to_png
 from msb_seal.drawing.scene import WHITE, Group, Scene
 from msb_seal.errors import DrawingRefused
 from msb_seal.ofd.document import open_document
-from msb_seal.ofd.placement import PageFrame
 from msb_seal.ofd.refusals import refusal
 from msb_seal.ofd.rendering import PageRenderer
 from msb_seal.ofd.stamps import stamped_items
@@ -53,16 +52,6 @@ class _Character:
     top: float
     right: float
     bottom: float
-
-
-def page_frames(package: OfdPackage, index: int = 0) -> tuple[PageFrame, ...]:
-    """Give the pages of the package's document (counted from 0) with their sizes; OfdRefused."""
-    document = open_document(package, index)
-    frames = []
-    for page in document.pages:
-        area = document.page_area(document.xml(page.name))
-        frames.append(PageFrame(page.id, area.width_mm, area.height_mm))
-    return tuple(frames)
 
 
 def find_text(package: OfdPackage, keyword: str, index: int = 0) -> list[TextPlace]:
