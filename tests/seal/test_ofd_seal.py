@@ -11,7 +11,7 @@ from lxml import etree
 from msb_identity.foundation.report import Verdict
 from msb_identity.pki.keys import KeyKind
 from msb_seal.errors import OfdRefused, SealingRefused
-from msb_seal.ofd.placement import At, Straddle
+from msb_seal.ofd.placement import At, AtKeyword, Straddle
 from msb_seal.ofd.sign import prepare_ofd
 from tests.identity.authorities import DAY, NOW
 from tests.seal.archives import MINIMAL, archive
@@ -189,3 +189,14 @@ def test_the_signature_file_is_xml_in_the_order_of_the_standard() -> None:
         "StampAnnot",
         "Seal",
     ]
+
+
+def test_a_seal_finds_its_keyword() -> None:
+    data = sealed(places=[AtKeyword("盖章")])
+    (stamp,) = root_of(entries_of(data), f"{SIGN}/Signature.xml").findall(".//{*}StampAnnot")
+    assert stamp.get("PageRef") == "2"
+    x, y, width, height = (float(part) for part in stamp.get("Boundary", "").split())
+    # The words begin at 20 mm and stand on a base line at 25 mm; the seal is centred on them.
+    assert 20 < x + width / 2 < 35
+    assert 20 < y + height / 2 < 26
+    assert checked(data).verdict is Verdict.VALID
