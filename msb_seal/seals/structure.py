@@ -138,7 +138,6 @@ def _with_info(
     if values.text(identifier) != "ES":
         oddities.append("a header that does not begin with ES")
     kind, name, signers, times = _properties(properties, version, oddities)
-    created, valid_from, valid_until = times
     found = values.extensions(rest[0], oddities) if rest else ()
     return ElectronicSeal(
         encoded=outer.encoded,
@@ -150,9 +149,9 @@ def _with_info(
         type=kind,
         name=name,
         signers=signers,
-        created=created,
-        valid_from=valid_from,
-        valid_until=valid_until,
+        created=times[0],
+        valid_from=times[1],
+        valid_until=times[2],
         picture=_picture(picture),
         extensions=found,
         maker_certificate=maker_certificate,
