@@ -13,9 +13,10 @@ from msb_seal.drawing.fonts import Font
 from msb_seal.errors import OfdRefused
 from msb_seal.ofd.archive import Packed
 from msb_seal.ofd.compose import OfdBuilder, PageTemplate
+from msb_seal.ofd.document import page_frames
 from msb_seal.ofd.fontfile import PreparedFont
 from msb_seal.ofd.package import OFD_NAMESPACE, OfdPackage
-from msb_seal.ofd.reading import find_text, page_frames, render_page
+from msb_seal.ofd.reading import find_text, render_page
 from tests.seal.ofd_schema import require_valid, schema
 
 if TYPE_CHECKING:
