@@ -16,6 +16,8 @@ from msb_identity.envelopes.jwk import public_jwk
 from msb_identity.errors import KeyRefused, WrongPassword
 from msb_identity.foundation.commands import (
     CommandError,
+    already_there,
+    check_new_files,
     complain,
     read_input,
     read_password,
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
 
     from msb_identity.pki.keys import SigningKey, VerifyingKey
 
-_ONE_FILE = ("输出文件不能相同", "two outputs cannot share one file")
 _FORMATS = [str(form) for form in KeyFormat]
 
 
@@ -210,7 +211,7 @@ def _write(arguments: argparse.Namespace, key: SigningKey) -> None:
     try:
         write_private_once(arguments.out, content)
     except FileExistsError:  # made by another process since we looked
-        raise _exists(arguments.out) from None
+        raise already_there(arguments.out) from None
     if arguments.public is not None:
         public_form = KeyFormat.PEM if form is KeyFormat.SEC1 else form
         write_whole(arguments.public, encode_public_key(key.public, public_form))
@@ -232,17 +233,7 @@ def _new_password(arguments: argparse.Namespace) -> str | None:
 
 
 def _check_outputs(*paths: Path | None) -> None:
-    given = [path for path in paths if path is not None]
-    for path in given:
-        if path.exists() or path.is_symlink():
-            raise _exists(path)
-    if len({path.resolve() for path in given}) < len(given):
-        raise CommandError(*_ONE_FILE)
-
-
-def _exists(path: Path) -> CommandError:
-    name = shown_name(str(path))
-    return CommandError(f"{name} 已存在，不覆盖", f"{name} exists and is not overwritten")
+    check_new_files(*(path for path in paths if path is not None))
 
 
 def _on_terminal() -> bool:

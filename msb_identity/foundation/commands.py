@@ -133,6 +133,27 @@ def read_password(name: str) -> str:
         raise CommandError(zh, en) from None
 
 
+def check_new_files(*paths: Path) -> None:
+    """Raise CommandError unless each is the name of a new file of its own that can be made."""
+    for path in paths:
+        if path.exists() or path.is_symlink():
+            raise already_there(path)
+        above = next(folder for folder in path.absolute().parents if folder.exists())
+        if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+            name = shown_name(str(path))
+            zh, en = f"无法写入 {name}", f"{name} cannot be written there"
+            raise CommandError(zh, en)
+    if len({path.resolve() for path in paths}) < len(paths):
+        zh, en = "输出文件不能相同", "two outputs cannot share one file"
+        raise CommandError(zh, en)
+
+
+def already_there(path: Path) -> CommandError:
+    """Say that a file exists and stays as it is."""
+    name = shown_name(str(path))
+    return CommandError(f"{name} 已存在，不覆盖", f"{name} exists and is not overwritten")
+
+
 def shown_name(name: str) -> str:
     """Give a file's name for display, unless it looks as if the secret itself had been given."""
     if len(name) > _LONGEST_SHOWN_NAME or _SECRET_LOOK.search(name):

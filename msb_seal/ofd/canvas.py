@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import count, groupby
+from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 from xml.sax.saxutils import escape
 
@@ -37,18 +37,33 @@ _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 _NO_BREAK_BEFORE = frozenset("，。、；：？！）》」』】〉”’…—%,.;:?!)]}")
 
 
+class Ids:
+    """Counts the ids of a document, which are unique in it (7.1.2)."""
+
+    def __init__(self, last: int = 0) -> None:
+        """Begin after `last`."""
+        self.last = last
+
+    def take(self) -> int:
+        """Give the next one."""
+        self.last += 1
+        return self.last
+
+
 @dataclass(slots=True)
 class Resources:
-    """The fonts and pictures that pages name by number; ids count on from `ids`.
-
-    known: fonts of the template page by name: (id, its characters are embedded there).
-    """
+    """The fonts and pictures that pages name by number, and the characters to be embedded."""
 
     fonts: Mapping[str, PreparedFont]
-    ids: Iterator[int] = field(default_factory=lambda: count(1))
+    ids: Ids
     font_ids: dict[str, int] = field(default_factory=dict)
     characters: dict[str, set[str]] = field(default_factory=dict)
     pictures: dict[int, tuple[str, Packed]] = field(default_factory=dict)
+
+    @property
+    def is_used(self) -> bool:
+        """Whether any page asked for a font or a picture."""
+        return bool(self.font_ids or self.pictures)
 
     def font(self, name: str, text: str) -> tuple[PreparedFont, int]:
         """Give a font and its id, and remember which characters it must show."""
@@ -57,7 +72,7 @@ class Resources:
         except KeyError as error:
             raise refusal("missing-font", name) from error
         if name not in self.font_ids:
-            self.font_ids[name] = next(self.ids)
+            self.font_ids[name] = self.ids.take()
             self.characters[name] = set()
         self.characters[name].update(text)
         return prepared, self.font_ids[name]
@@ -70,7 +85,7 @@ class Resources:
                 return number
         for magic, name in _PICTURES.items():
             if packed.content.startswith(magic):
-                number = next(self.ids)
+                number = self.ids.take()
                 self.pictures[number] = (name, packed)
                 return number
         raise refusal("bad-picture", "PNG, JPEG")
@@ -83,7 +98,7 @@ class Canvas:
         """Start an empty page; OfdBuilder and PageTemplate do this."""
         self.width_mm, self.height_mm = width_mm, height_mm
         self._resources = resources
-        self._layer = next(resources.ids)
+        self._layer = resources.ids.take()
         self._objects: list[str] = []
 
     def text(
@@ -117,7 +132,7 @@ class Canvas:
         deltas = _deltas([advance * size_mm + spacing_mm for advance in advances[:-1]])
         box = f"{_mm(x_mm)} {_mm(y_mm)} {_mm(natural)} {_mm(size_mm)}"
         self._objects.append(
-            f'<ofd:TextObject ID="{next(self._resources.ids)}" Boundary="{box}" Font="{number}"'
+            f'<ofd:TextObject ID="{self._resources.ids.take()}" Boundary="{box}" Font="{number}"'
             f' Size="{_mm(size_mm)}">{_fill(color)}<ofd:TextCode X="0" Y="{_mm(size_mm * ASCENT)}"'
             f"{deltas}>{escape(text)}</ofd:TextCode></ofd:TextObject>"
         )
@@ -198,7 +213,7 @@ class Canvas:
         width, height = max(numbers[::2]) + margin - left, max(numbers[1::2]) + margin - top
         written = " ".join(_segment(letter, values, left, top) for letter, values in segments)
         self._objects.append(
-            f'<ofd:PathObject ID="{next(self._resources.ids)}"'
+            f'<ofd:PathObject ID="{self._resources.ids.take()}"'
             f' Boundary="{_mm(left)} {_mm(top)} {_mm(width)} {_mm(height)}"'
             + (f' LineWidth="{_mm(line_mm)}"' if stroke is not None else ' Stroke="false"')
             + (' Fill="true"' if fill is not None else "")
@@ -222,7 +237,7 @@ class Canvas:
         number = self._resources.picture(data)
         width, height = _mm(width_mm), _mm(height_mm)
         self._objects.append(
-            f'<ofd:ImageObject ID="{next(self._resources.ids)}" ResourceID="{number}"'
+            f'<ofd:ImageObject ID="{self._resources.ids.take()}" ResourceID="{number}"'
             f' Boundary="{_mm(x_mm)} {_mm(y_mm)} {width} {height}"'
             f' CTM="{width} 0 0 {height} 0 0"/>'
         )

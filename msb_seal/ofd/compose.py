@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
-from itertools import count
 from typing import TYPE_CHECKING
 
 from msb_seal.ofd.archive import Packed
-from msb_seal.ofd.canvas import Canvas, Resources, xml_text
-from msb_seal.ofd.package import OFD_NAMESPACE, OfdDocument, OfdPackage, OfdWriter, normal_name
+from msb_seal.ofd.canvas import Canvas, Ids, Resources, xml_text
+from msb_seal.ofd.package import OFD_NAMESPACE, OfdDocument, OfdPackage, OfdWriter
+from msb_seal.ofd.refusals import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 CREATOR = "MSB"
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _NAMESPACE = f'xmlns:ofd="{OFD_NAMESPACE}"'
+_TEMPLATE_ID = 1
 _DOCUMENTS = (OfdDocument(0, "/Doc_0/Document.xml", None),)
 _EXTENSIONS = {"PNG": "png", "JPEG": "jpg"}
 
@@ -38,7 +39,7 @@ _EXTENSIONS = {"PNG": "png", "JPEG": "jpg"}
 class PageTemplate:
     """A template page (模板页) behind the pages of many documents: frame, labels, emblem.
 
-    entries: its files, packed once. Its ids count from 1 to max_id, the first being its own.
+    entries: its files, packed once. Its ids go up to max_id; a document's go on from there.
     """
 
     width_mm: float
@@ -56,7 +57,7 @@ class PageTemplate:
         height_mm: float = 297,
     ) -> PageTemplate:
         """Prepare a template: `draw` gets its canvas. OfdRefused as Canvas raises it."""
-        ids = count(2)
+        ids = Ids(_TEMPLATE_ID)
         resources = Resources(fonts, ids)
         canvas = Canvas(resources, width_mm=width_mm, height_mm=height_mm)
         draw(canvas)
@@ -65,7 +66,7 @@ class PageTemplate:
             "/Doc_0/Tpls/Tpl_0/Content.xml": _packed(_page_xml(canvas, template=False)),
             **_resource_files(resources),
         }
-        return cls(width_mm, height_mm, next(ids) - 1, entries)
+        return cls(width_mm, height_mm, ids.last, entries)
 
 
 class OfdBuilder:
@@ -95,10 +96,10 @@ class OfdBuilder:
         if template is not None:
             page_width_mm, page_height_mm = template.width_mm, template.height_mm
         self._size = (page_width_mm, page_height_mm)
-        self._ids = count(1 if template is None else template.max_id + 1)
+        self._ids = Ids(0 if template is None else template.max_id)
         self._resources = Resources(fonts, self._ids)
         self._pages: list[tuple[int, Canvas]] = []
-        self._attachments: list[tuple[str, str, Packed]] = []
+        self._attachments: list[tuple[int, str, str, Packed]] = []
         self._information = {
             "DocID": doc_id or uuid.uuid4().hex,
             "Title": title,
@@ -112,15 +113,17 @@ class OfdBuilder:
     def page(self) -> Canvas:
         """Add a page and give its canvas."""
         width, height = self._size
-        number = next(self._ids)
+        number = self._ids.take()
         canvas = Canvas(self._resources, width_mm=width, height_mm=height)
         self._pages.append((number, canvas))
         return canvas
 
     def attach(self, name: str, data: bytes | Packed, *, extension: str) -> None:
         """Attach a file: the licence's data, say, as "licence" with the extension "json"."""
+        if not (extension.isascii() and extension.isalnum()):
+            raise refusal("bad-value", extension)
         packed = data if isinstance(data, Packed) else Packed.of(data)
-        self._attachments.append((name, extension, packed))
+        self._attachments.append((self._ids.take(), name, extension, packed))
 
     def to_package(self) -> OfdPackage:
         """Give the document in memory, ready to be sealed without being written first."""
@@ -138,8 +141,7 @@ class OfdBuilder:
         own = {} if self._template is None else self._template.entries
         resources = _resource_files(self._resources)
         attachments = self._attachment_files()
-        maximum = next(self._ids) - 1 + len(attachments)
-        writer.add("/Doc_0/Document.xml", self._document_xml(maximum, bool(resources)).encode())
+        writer.add("/Doc_0/Document.xml", self._document_xml().encode())
         for name, packed in own.items():
             writer.add_packed(name, packed)
         for n, (_, canvas) in enumerate(self._pages):
@@ -169,17 +171,19 @@ class OfdBuilder:
             "</ofd:OFD>"
         )
 
-    def _document_xml(self, maximum: int, has_resources: bool) -> str:  # noqa: FBT001 - our own call
+    def _document_xml(self) -> str:
         width, height = self._size
-        parts = [f"<ofd:MaxUnitID>{maximum}</ofd:MaxUnitID>"]
+        parts = [f"<ofd:MaxUnitID>{self._ids.last}</ofd:MaxUnitID>"]
         box = f"<ofd:PhysicalBox>0 0 {width:g} {height:g}</ofd:PhysicalBox>"
         parts.append(f"<ofd:PageArea>{box}</ofd:PageArea>")
         if self._template is not None:
             parts.append("<ofd:PublicRes>PublicRes.xml</ofd:PublicRes>")
-        if has_resources:
+        if self._resources.is_used:
             parts.append("<ofd:DocumentRes>DocumentRes.xml</ofd:DocumentRes>")
         if self._template is not None:
-            parts.append('<ofd:TemplatePage ID="1" BaseLoc="Tpls/Tpl_0/Content.xml"/>')
+            parts.append(
+                f'<ofd:TemplatePage ID="{_TEMPLATE_ID}" BaseLoc="Tpls/Tpl_0/Content.xml"/>'
+            )
         pages = "".join(
             f'<ofd:Page ID="{number}" BaseLoc="Pages/Page_{n}/Content.xml"/>'
             for n, (number, _) in enumerate(self._pages)
@@ -198,11 +202,11 @@ class OfdBuilder:
             return {}
         files: dict[str, Packed] = {}
         records = []
-        for n, (name, extension, packed) in enumerate(self._attachments):
+        for n, (number, name, extension, packed) in enumerate(self._attachments):
             place = f"{n}.{extension}"
-            files[normal_name(f"/Doc_0/Attachs/{place}")] = packed
+            files[f"/Doc_0/Attachs/{place}"] = packed
             records.append(
-                f'<ofd:Attachment ID="{next(self._ids)}" Name="{xml_text(name)}"'
+                f'<ofd:Attachment ID="{number}" Name="{xml_text(name)}"'
                 f' Format="{xml_text(extension)}" Visible="true">'
                 f"<ofd:FileLoc>{xml_text(place)}</ofd:FileLoc></ofd:Attachment>"
             )
@@ -211,7 +215,7 @@ class OfdBuilder:
 
 
 def _page_xml(canvas: Canvas, *, template: bool) -> str:
-    below = '<ofd:Template TemplateID="1" ZOrder="Background"/>' if template else ""
+    below = f'<ofd:Template TemplateID="{_TEMPLATE_ID}" ZOrder="Background"/>' if template else ""
     content = f"<ofd:Content>{canvas.content()}</ofd:Content>"
     return f"{_HEAD}<ofd:Page {_NAMESPACE}>{below}{content}</ofd:Page>"
 

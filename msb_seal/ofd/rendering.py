@@ -169,14 +169,20 @@ class PageRenderer:
 
     def _read(self, name: str) -> Image | None:
         if name not in self._images:
-            try:
-                image: Image | None = Image.read(self._document.package.entry(name))
-            except DrawingRefused:
-                image = None
-            if image is not None:
-                self._pixels -= image.width * image.height
-            self._images[name] = image if self._pixels >= 0 else None
+            self._images[name] = self._decoded(self._document.package.entry(name))
         return self._images[name]
+
+    def _decoded(self, data: bytes) -> Image | None:
+        """Read an image whole, so that a broken one does not spoil the page when that is drawn."""
+        try:
+            image = Image.read(data)
+            self._pixels -= image.width * image.height
+            if self._pixels < 0:
+                return None
+            _ = image.pixels
+        except DrawingRefused:
+            return None
+        return image
 
     def _face(self, placed: PlacedObject) -> _Face:
         resource = placed.resources.get(placed.element.get("Font", ""))

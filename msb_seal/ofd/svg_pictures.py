@@ -141,6 +141,7 @@ def _image(element: etree._Element) -> Item | None:
         return None
     try:
         image = Image.read(base64.b64decode(encoded))
+        _ = image.pixels  # a broken one must not spoil the whole page later
     except (DrawingRefused, binascii.Error, ValueError):
         return None
     x, y = number(element.get("x"), 0), number(element.get("y"), 0)

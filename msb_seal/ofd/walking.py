@@ -131,7 +131,7 @@ class PageWalk:
             kind = local_name(element)
             if element.get("Visible") == "false" or not kind:
                 continue
-            self._document.budget.spend()
+            self._document.budget.spend(1 + around.depth)
             if kind == "PageBlock":
                 yield from self._block(element, _inner(around, around.matrix, around.opacity))
             elif kind == "CompositeObject":

@@ -483,6 +483,10 @@ def test_of_two_good_signers_each_is_judged() -> None:
         "signer 1",
         "signer 2",
     ]
+    assert dict(report.disclosed) == {
+        "signer": "C=CN, CN=cms signer P-256",
+        "signer_2": "C=CN, CN=cms signer SM2",
+    }
 
 
 STRANGER = authority("nobody's root", kind=KeyKind.SM2).issue(

@@ -302,6 +302,10 @@ BROKEN = {
     "a time without seconds' sense": forged_token(
         STAMPER, tst_info(DATA, text=b"20261301000000Z")
     ).encoded(),
+    "a time without a zone": forged_token(
+        STAMPER, tst_info(DATA, text=b"20260601040000")
+    ).encoded(),
+    "a local time": forged_token(STAMPER, tst_info(DATA, text=b"20260601120000+0800")).encoded(),
     "two signers": replace(
         forged_token(STAMPER, tst_info(DATA)),
         more_signers=[forged_token(OTHER, tst_info(DATA)).signer_info()],

@@ -31,6 +31,7 @@ from tests.support import element
 if TYPE_CHECKING:
     from msb_identity.foundation.report import Report
     from msb_seal.seals.model import ElectronicSeal
+    from tests.identity.authorities import Entity
 
 HOUR = timedelta(hours=1)
 LATER = [SealVersion.V4, SealVersion.V5]
@@ -231,11 +232,31 @@ def test_a_claim_later_than_its_proof_is_wrong() -> None:
     assert local.step("signing-time").code == "after-proof"
 
 
-def revoked(since: datetime) -> TrustStore:
-    crl = world().root.crl(
-        (world().signer.certificate.serial, Revoked(since, "key-compromise")), life=DAY
-    )
+def test_a_signature_proven_to_be_older_than_its_certificate_is_wrong() -> None:
+    signer = person("newer than its signature", from_=NOW - HOUR)
+    seal = world().seal(signers=[signer.certificate])
+    stamped = stamper(NOW - 2 * HOUR).stamp
+    claimed = NOW - timedelta(minutes=30)
+    report = judge(world().forge_signature(seal, signer=signer, time=claimed, stamp=stamped))
+    assert report.verdict is Verdict.INVALID
+    assert failed(report) == {"signer-certificate", "signing-time"}
+
+
+def revoked(since: datetime, whose: Entity | None = None) -> TrustStore:
+    serial = (whose or world().signer).certificate.serial
+    crl = world().root.crl((serial, Revoked(since, "key-compromise")), life=DAY)
     return trusting(world().root, crls=(crl,))
+
+
+def test_a_signatures_time_stamp_proves_its_seal_to_be_older_than_a_revocation() -> None:
+    trust = revoked(NOW - HOUR, world().maker)
+    claimed = judge(world().forge_signature(world().seal()), trust=trust)
+    assert unknown(claimed) == {"seal-maker-certificate"}
+    stamped = stamper(NOW - DAY).stamp
+    data = world().forge_signature(world().seal(), time=NOW - DAY, stamp=stamped)
+    proven = judge(data, trust=trust)
+    assert proven.verdict is Verdict.VALID, proven.as_text()
+    assert outcome(proven, "seal-maker-certificate", "revoked-later") is Outcome.WARNING
 
 
 def test_a_certificate_revoked_before_signing_is_invalid() -> None:

@@ -418,10 +418,10 @@ def test_each_change_of_a_seal_is_filed_once(kept_on_each: Kept) -> None:
         assert '"seal_code":"15060200000001"' in content
         assert NAME not in content
     assert codes.reasons["under-review"].code in contents[2]
-    kept.registry.filings.note(due[0], "R-1", by=KEEPER, now=NOW)
-    kept.registry.filings.note(due[0], "R-1", by=KEEPER, now=NOW)
+    kept.registry.filings.note(record, due[0].epoch, "R-1", by=KEEPER, now=NOW)
+    kept.registry.filings.note(record, due[0].epoch, "R-1", by=KEEPER, now=NOW)
     with pytest.raises(LifecycleRefused) as refusal:
-        kept.registry.filings.note(due[0], "R-2", by=KEEPER, now=NOW)
+        kept.registry.filings.note(record, due[0].epoch, "R-2", by=KEEPER, now=NOW)
     assert refusal.value.code == "filed-otherwise"
     left = kept.registry.filings.due()
     assert left == due[1:]
