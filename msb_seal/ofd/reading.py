@@ -16,6 +16,7 @@ from msb_seal.drawing.png import to_png
 from msb_seal.drawing.scene import WHITE, Group, Scene
 from msb_seal.errors import DrawingRefused
 from msb_seal.ofd.document import open_document
+from msb_seal.ofd.document import page_frames as page_frames  # noqa: PLC0414 - for other rooms
 from msb_seal.ofd.refusals import refusal
 from msb_seal.ofd.rendering import PageRenderer
 from msb_seal.ofd.stamps import stamped_items

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msb_identity.foundation.clock import aware
 from msb_identity.pki.keys import KeyKind
 from msb_seal.ofd.archive import Packed, write_archive
-from msb_seal.ofd.digests import SHA256, SM3
+from msb_seal.ofd.digests import SHA256, SM3, RememberedDigest
 from msb_seal.ofd.document import page_frames
 from msb_seal.ofd.package import OfdPackage
 from msb_seal.ofd.placement import place_stamps
@@ -24,7 +24,7 @@ from msb_seal.seals.algorithms import own_algorithm
 from msb_seal.seals.signing import SignatureTemplate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from msb_identity.x509.certificate import Certificate
@@ -89,6 +89,7 @@ class OfdSealing:
     digest: FileDigest
     method: str
     packed_seal: Packed = field(repr=False)
+    compute: Callable[[bytes], bytes] = field(repr=False)
 
     @classmethod
     def of(
@@ -97,12 +98,14 @@ class OfdSealing:
         """Check seal and signer, and pack the seal."""
         template = SignatureTemplate(seal, certificate)
         kind = certificate.key.kind
+        digest = file_digest(kind)
         return cls(
             template,
             provider,
-            file_digest(kind),
+            digest,
             own_algorithm(kind),
             Packed.of(seal.encoded),
+            RememberedDigest(digest),
         )
 
     def prepare(
@@ -126,7 +129,7 @@ class OfdSealing:
         slot = make_slot(package, kind=SignatureType.SEAL, index=index)
         slot = replace(slot, entries={**slot.entries, slot.seal: self.packed_seal})
         text = SignatureText(self.provider, self.method, self.digest, slot.seal, slot.value)
-        checked = checked_files(slot, self.digest, final=final)
+        checked = checked_files(slot, self.digest.name, self.compute, final=final)
         description = text.write(time=moment, checked=checked, stamps=stamps)
         signature = self.template.prepare(
             self.digest.compute(description), property_info=slot.description, now=moment
@@ -188,10 +191,12 @@ def seal_ofd(
     return prepared.finish(signature, timestamps=timestamps)
 
 
-def checked_files(slot: Slot, digest: FileDigest, *, final: bool) -> list[tuple[str, bytes]]:
+def checked_files(
+    slot: Slot, algorithm: str, compute: Callable[[bytes], bytes], *, final: bool
+) -> list[tuple[str, bytes]]:
     """Give name and digest of every file that the new signature protects."""
     return [
-        (name, packed.digest(digest.name, digest.compute))
+        (name, packed.digest(algorithm, compute))
         for name, packed in slot.entries.items()
         if final or name != slot.signature_list
     ]

@@ -75,7 +75,7 @@ def prepare_ofd_cms(
     slot = make_slot(package, kind=SignatureType.SIGN, index=index)
     files = file_digest(kind)
     text = SignatureText(provider, own_algorithm(kind), files, None, slot.value)
-    checked = checked_files(slot, files, final=final)
+    checked = checked_files(slot, files.name, files.compute, final=final)
     description = text.write(time=moment, checked=checked, stamps=())
     digest = cms_digest(description, certificate)
     cms = prepare_cms(

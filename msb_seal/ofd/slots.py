@@ -7,6 +7,7 @@ seal) or an OFD.xml that would have to change, there is no room for another.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lxml import etree
@@ -69,7 +70,7 @@ def make_slot(package: OfdPackage, *, kind: SignatureType, index: int = 0) -> Sl
     entries = dict(package.entries)
     if not document.signatures:
         entries[_root_name(package)] = Packed.of(_with_signatures(package, index, list_name))
-    entries[list_name] = Packed.of(write_signature_list(grown))
+    entries[list_name] = _packed_list(grown)
     return Slot(description, f"{home}/SignedValue.dat", f"{home}/Seal.esl", list_name, entries)
 
 
@@ -93,6 +94,12 @@ def _require_open(package: OfdPackage, rewritten: set[str]) -> None:
             "an earlier signature is final: another would break it",
         )
         raise _refused("final", zh, en)
+
+
+@lru_cache(16)
+def _packed_list(signatures: SignatureList) -> Packed:
+    """Write Signatures.xml; most documents of a batch get the same."""
+    return Packed.of(write_signature_list(signatures))
 
 
 def _signs_folder(document: OfdDocument) -> str:
