@@ -7,7 +7,6 @@ What is of no known kind is indeterminate.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from msb_identity.foundation.commands import (
@@ -18,9 +17,8 @@ from msb_identity.foundation.commands import (
     read_input,
 )
 from msb_identity.foundation.report import ReportBuilder, exit_code
-from msb_identity.pki.formats import load_public_key
 from msb_seal.commands.inputs import Whom, add_trust_arguments, read_whom
-from msb_seal.lifecycle.published import PublishedStates
+from msb_seal.commands.states import add_states_arguments, read_states
 from msb_seal.ofd.verify import check_ofd
 from msb_seal.seals.structure import kind_of
 from msb_seal.seals.verify import check_seal, check_seal_signature
@@ -60,19 +58,11 @@ def add_commands(commands: _Actions) -> None:
         "verify", help="验章 / verify seals and sealed files", description=_verify.__doc__
     )
     add_trust_arguments(verify)
+    add_states_arguments(verify)
     verify.add_argument(
         "--original",
         metavar="FILE",
         help="签章的原文，如 Signature.xml / what a bare seal signature was put on",
-    )
-    verify.add_argument(
-        "--states",
-        metavar="DIR",
-        type=Path,
-        help="已发布的印章状态清单 / a published list of seal states",
-    )
-    verify.add_argument(
-        "--states-key", metavar="FILE", type=Path, help="清单签名者的公钥 / the key that signs it"
     )
     verify.add_argument(
         "files", metavar="FILE|-", nargs="+", help="印章、签章、OFD / a seal, a signature, an OFD"
@@ -133,23 +123,13 @@ def _undecided(kind: str, code: str) -> Report:
     return builder.conclude()
 
 
-def _states(folder: Path | None, key: Path | None) -> SealStatuses | None:
-    """Open the list of states; it counts only under a key that the caller holds already."""
-    if (folder is None) != (key is None):
-        zh, en = "--states 与 --states-key 须一并给出", "--states and --states-key go together"
-        raise CommandError(zh, en)
-    if folder is None or key is None:
-        return None
-    return PublishedStates.from_folder(folder, signer=load_public_key(key))
-
-
 def _verify(arguments: argparse.Namespace) -> int:
     """核验印章、签章与盖章的文件 / Verify seals, seal signatures and sealed files."""
     original = arguments.original
     options = Options(
         read_whom(arguments),
         None if original is None else read_input(original, limit=MAX_FILE_BYTES),
-        _states(arguments.states, arguments.states_key),
+        read_states(arguments),
     )
     reports: list[tuple[str, Report]] = []
     unreadable = False

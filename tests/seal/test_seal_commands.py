@@ -232,7 +232,7 @@ def test_a_published_list_of_states_is_asked(console: Console, folder: Path) -> 
     (folder / "states.pem").write_bytes(encode_public_key(signer.public))
     (folder / "other.pem").write_bytes(encode_public_key(world().signer.key.public))
     arguments = ("verify", folder / "seal.esl", "--trust", folder / "root.pem", "--at", AT)
-    states = ("--states", folder, "--states-key")
+    states = ("--seal-states", folder, "--seal-states-key")
     status, out, _ = console(*arguments, *states, folder / "states.pem")
     assert status == 1
     assert "seal-status frozen" in " ".join(out.split())
@@ -243,5 +243,5 @@ def test_a_published_list_of_states_is_asked(console: Console, folder: Path) -> 
 
 def test_an_empty_folder_is_no_list_of_states(console: Console, folder: Path) -> None:
     (folder / "states.pem").write_bytes(encode_public_key(world().root.key.public))
-    states = ("--states", folder, "--states-key", folder / "states.pem")
+    states = ("--seal-states", folder, "--seal-states-key", folder / "states.pem")
     assert console("verify", folder / "seal.esl", *states)[0] == 2
