@@ -1,6 +1,6 @@
 """The commands msb-identity key new, show and convert.
 
-Thin, as `cli.py`. A password is read from a file or asked for on the terminal, never taken from the
+A password is read from a file or asked for on the terminal, never taken from the
 arguments; private keys are written to new files of mode 0600.
 """
 
