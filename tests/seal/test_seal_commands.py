@@ -12,6 +12,7 @@ import pytest
 from msb_identity.envelopes.jose import sign_jws
 from msb_identity.foundation import strict_json
 from msb_identity.foundation.clock import seconds
+from msb_identity.foundation.files import write_private_once
 from msb_identity.pki.formats import KeyFormat, encode_key, encode_public_key
 from msb_identity.x509 import encode_pem
 from msb_seal.cli import main
@@ -46,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
     """The keys and certificates of the world, a picture, and a trust anchor."""
     for name, entity in (("maker", world().maker), ("signer", world().signer)):
         (tmp_path / f"{name}.pem").write_bytes(encode_pem(entity.certificate))
-        (tmp_path / f"{name}.key").write_bytes(encode_key(entity.key))
+        write_private_once(tmp_path / f"{name}.key", encode_key(entity.key))
     (tmp_path / "root.pem").write_bytes(encode_pem(world().root.certificate))
     (tmp_path / "picture.png").write_bytes(PNG)
     (tmp_path / "seal.esl").write_bytes(world().seal().encoded)
