@@ -10,6 +10,7 @@ from PIL import Image
 
 from msb_seal.drawing import Scene, Shape, ellipse, to_svg
 from msb_seal.ofd.compose import OfdBuilder, PageTemplate
+from msb_seal.ofd.document import Budget
 from msb_seal.ofd.fontfile import PreparedFont
 from msb_seal.ofd.placement import AtKeyword, Straddle
 from msb_seal.ofd.sign import seal_ofd
@@ -62,7 +63,7 @@ def drawn(kind: str, data: bytes) -> Image.Image:
     from msb_seal.drawing.png import to_pixels
     from msb_seal.drawing.scene import Group, Scene
 
-    items = picture_items(SealPicture(kind, data, 40, 40))
+    items = picture_items(SealPicture(kind, data, 40, 40), Budget())
     assert items is not None
     scene = Scene(40, 40, (Group(items, scaled(40, 40)),))
     return to_pixels(scene, dpi=25.4 * DOTS, ground=(255, 255, 0)).convert("RGB")
@@ -143,9 +144,9 @@ def test_an_svg_of_our_own_is_read_back() -> None:
     ],
 )
 def test_a_picture_that_cannot_be_drawn_shows_nothing(kind: str, data: bytes) -> None:
-    assert picture_items(SealPicture(kind, data, 40, 40)) is None
+    assert picture_items(SealPicture(kind, data, 40, 40), Budget()) is None
 
 
 def test_svg_numbers_out_of_reach_end_the_path() -> None:
-    group = read_svg(b'<svg viewBox="0 0 9 9"><path d="M0 0L1 1L1e99 0L2 2"/></svg>')
+    group = read_svg(b'<svg viewBox="0 0 9 9"><path d="M0 0L1 1L1e99 0L2 2"/></svg>', Budget())
     assert "1e+99" not in repr(group)

@@ -298,6 +298,22 @@ def test_work_without_end_is_refused_soon() -> None:
     assert time.process_time() - started < 30
 
 
+def test_an_empty_text_shows_nothing_and_spoils_nothing() -> None:
+    empty = '<ofd:TextObject ID="3" Boundary="1 1 9 9" Font="1"><ofd:TextCode/></ofd:TextObject>'
+    document = package(empty + square(10, 10))
+    assert find_text(document, "国") == []
+    assert at(seen(document), 15, 15) == RED
+
+
+def test_many_transforms_of_many_characters_end_soon() -> None:
+    transform = '<ofd:CGTransform CodePosition="0" CodeCount="1000000"/>' * 10_000
+    code = "<ofd:TextCode>国</ofd:TextCode>"
+    text = f'<ofd:TextObject ID="3" Boundary="1 1 9 9" Font="1">{transform}{code}</ofd:TextObject>'
+    started = time.process_time()
+    assert len(find_text(package(text), "国")) == 1
+    assert time.process_time() - started < 5
+
+
 def test_pages_that_are_not_there_are_told() -> None:
     document = package("")
     for number in (0, 2, -1):
