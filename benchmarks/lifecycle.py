@@ -23,7 +23,7 @@ from msb_identity.pki.keys import KeyKind, generate_key
 from msb_identity.x509.authority import CertificateAuthority
 from msb_identity.x509.roles import Role
 from msb_identity.x509.subjects import Subject
-from msb_seal.lifecycle import Act, Application, SealRegistry, Unit, Use, metadata
+from msb_seal.lifecycle import Act, Application, SealMaker, SealRegistry, Unit, Use, metadata
 from msb_seal.seals.model import SealPicture
 from msb_seal.seals.signing import SignatureTemplate
 
@@ -101,15 +101,8 @@ def _sealer(store: Store, folder: Path) -> RegisteredSealer:
     )
     record = registry.apply(application, by="applicant", now=NOW).record
     registry.change(record, Act.APPROVE, by="approver", now=NOW)
-    registry.make(
-        record,
-        by="maker",
-        maker_certificate=ca.issue(
-            Subject.of("maker"), maker.public, role=Role.SEAL_MAKER, now=NOW
-        ),
-        maker_key=maker,
-        now=NOW,
-    )
+    made_by = ca.issue(Subject.of("maker"), maker.public, role=Role.SEAL_MAKER, now=NOW)
+    registry.make(record, SealMaker(made_by, maker), by="maker", now=NOW)
     registry.change(record, Act.ISSUE, by="keeper", now=NOW)
     registry.grants.give(
         record,
