@@ -7,14 +7,16 @@ found all the same.
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from msb_seal.errors import OfdRefused
 from msb_seal.ofd.digests import find_digest
 from msb_seal.ofd.package import may_have
+from msb_seal.ofd.refusals import refusal
 from msb_seal.ofd.signature_xml import (
+    MAX_SIGNATURE_XML_BYTES,
     MAX_SIGNATURES,
     SignatureRecord,
     SignatureType,
@@ -74,8 +76,14 @@ def find_signatures(package: OfdPackage, document: OfdDocument) -> list[FoundSig
     """Find the signatures of one document; OfdRefused where its Signatures.xml cannot be read."""
     if document.signatures is None:
         return []
-    records = read_signature_list(package.xml(document.signatures)).records
-    return [_find(package, document.signatures, record) for record in records]
+    found: dict[str, FoundSignature] = {}
+    answers = []
+    for record in read_signature_list(package.xml(document.signatures)).records:
+        # A file that is named again is not read again: that alone is wrong already.
+        signature = found.get(record.location) or _find(package, document.signatures, record)
+        found[record.location] = signature
+        answers.append(replace(signature, record=record))
+    return answers
 
 
 def find_unlisted(package: OfdPackage, listed: Collection[str]) -> list[FoundSignature]:
@@ -86,7 +94,8 @@ def find_unlisted(package: OfdPackage, listed: Collection[str]) -> list[FoundSig
     """
     found: list[FoundSignature] = []
     for name, packed in package.entries.items():
-        if name in listed or not may_have(packed.content, "SignedInfo"):
+        small = len(packed.content) <= MAX_SIGNATURE_XML_BYTES
+        if name in listed or not small or not may_have(packed.content, "SignedInfo"):
             continue
         if len(found) == MAX_SIGNATURES:
             break
@@ -101,6 +110,8 @@ def _find(package: OfdPackage, list_name: str | None, record: SignatureRecord) -
     name = None
     try:
         name = package.resolve(list_name or record.location, record.location)
+        if len(package.entry(name)) > MAX_SIGNATURE_XML_BYTES:
+            raise refusal("too-large", name)
         description = read_signature(package.xml(name))
         seal = description.seal_location
         digest = find_digest(description.check_method)

@@ -18,6 +18,7 @@ from msb_seal.cms.verify import begin_cms
 from msb_seal.errors import SealRefused
 from msb_seal.ofd.coverage import broken_by, find_gap, name_some
 from msb_seal.ofd.found import FoundSignature, State
+from msb_seal.ofd.refusals import LIMITS
 from msb_seal.ofd.sentences import SIGNATURE_SENTENCES
 from msb_seal.ofd.signature_xml import SignatureType
 from msb_seal.seals.structure import kind_of, parse_seal_signature
@@ -56,7 +57,8 @@ class Case:
     """One signature among the document's others.
 
     names: all entries. inert: those that cannot alter what is seen. pages: the IDs of all pages.
-    later: the signatures that follow it in its list. others: what all others protect.
+    later: the signatures that follow it in its list. protected: by any signature. others: what
+    belongs to another document of the package and is protected there.
     """
 
     package: OfdPackage
@@ -65,6 +67,7 @@ class Case:
     inert: frozenset[str]
     pages: Collection[str]
     later: Sequence[FoundSignature]
+    protected: frozenset[str]
     others: frozenset[str]
 
 
@@ -73,7 +76,10 @@ def judge_signature(case: Case, around: Circumstances) -> Report:
     found = case.found
     if found.problem is not None:
         builder = ReportBuilder("unknown", required=("format",), sentences=SIGNATURE_SENTENCES)
-        builder.failed("format", "signature-unreadable", found.problem.en)
+        if found.problem.code in LIMITS:
+            builder.unknown("format", "limit", found.problem.en)
+        else:
+            builder.failed("format", "signature-unreadable", found.problem.en)
         return builder.conclude()
     builder = _begin(case, around)
     _tell_files(builder, found)
@@ -196,14 +202,17 @@ def _tell_coverage(builder: ReportBuilder, case: Case) -> None:
     gap = find_gap(
         case.names,
         protected=case.found.files,
-        protected_by_others=case.others,
+        protected_by_others=case.protected,
         inert=case.inert,
     )
+    by_others = [name for name in gap.by_others if name not in case.others]
     if gap.bare:
         builder.unknown("coverage", "unprotected", name_some(gap.bare))
-    if gap.by_others:
-        builder.unknown("coverage", "only-by-others", name_some(gap.by_others))
-    if not gap.bare and not gap.by_others:
+    if by_others:
+        builder.unknown("coverage", "only-by-others", name_some(by_others))
+    elif gap.by_others:
+        builder.warning("coverage", "other-document", name_some(gap.by_others))
+    elif not gap.bare:
         builder.ok("coverage")
     stamps = case.found.description.stamps if case.found.description else ()
     nowhere = {stamp.page_id for stamp in stamps} - set(case.pages)

@@ -14,7 +14,13 @@ from msb_seal.ofd.boxes import Box
 from msb_seal.ofd.digests import SHA256, SM3, FileDigest, find_digest
 from msb_seal.ofd.package import OfdPackage
 from msb_seal.ofd.signature_writing import SignatureText
-from msb_seal.ofd.signature_xml import Provider, SignatureType, Stamp
+from msb_seal.ofd.signature_xml import (
+    MAX_REFERENCES,
+    MAX_SIGNATURES,
+    Provider,
+    SignatureType,
+    Stamp,
+)
 from msb_seal.ofd.slots import make_slot
 from tests.identity.authorities import NOW
 from tests.seal.archives import archive, archive_of
@@ -49,11 +55,12 @@ class Forger:
     leave_out: Callable[[str], bool] = lambda _: False
     method: str = "SM3"
     page: str = "1"
+    index: int = 0
     change: Callable[[str], str] = lambda text: text
 
     def seal(self, entries: Entries) -> Entries:
         package = OfdPackage.read(archive(entries))
-        slot = make_slot(package, kind=SignatureType.SEAL)
+        slot = make_slot(package, kind=SignatureType.SEAL, index=self.index)
         seal = world().seal()
         files = {**slot.entries, slot.seal: Packed.of(seal.encoded)}
         digest = find_digest(self.method) or SHA256
@@ -251,6 +258,37 @@ def test_a_second_document_without_signatures_is_undecided() -> None:
     assert report.verdict is UNDECIDED
     assert report.step("coverage").detail == "/Doc_1/Document.xml"
     assert verdict_of(Forger().seal(entries)) is VALID
+
+
+def test_two_documents_with_a_signature_each_are_valid_and_told_apart() -> None:
+    entries = document()
+    body = "<ofd:DocBody><ofd:DocRoot>Doc_1/Document.xml</ofd:DocRoot></ofd:DocBody></ofd:OFD>"
+    replaced(entries, "OFD.xml", "</ofd:OFD>", body)
+    entries["Doc_1/Document.xml"] = (
+        b'<Document><Pages><Page ID="31" BaseLoc="P.xml"/></Pages></Document>'
+    )
+    entries["Doc_1/P.xml"] = b"<Page/>"
+    links = [
+        ("<ofd:DocRoot>Doc_0/Document.xml</ofd:DocRoot>", "Doc_0"),
+        ("<ofd:DocRoot>Doc_1/Document.xml</ofd:DocRoot>", "Doc_1"),
+    ]
+    for root, folder in links:
+        link = f"{root}<ofd:Signatures>/{folder}/Signs/Signatures.xml</ofd:Signatures>"
+        replaced(entries, "OFD.xml", root, link)
+    first = Forger(leave_out=lambda name: name.startswith("Doc_1")).seal(entries)
+    both = Forger(leave_out=lambda name: name.startswith("Doc_0"), index=1, page="31").seal(first)
+    report = checked(archive(both))
+    assert report.verdict is VALID, report.as_text()
+    assert codes(report, "coverage") == {("ok", "ok"), ("warning", "other-document")}
+    # Not where a page of the first document shows what only the second one's signer protects.
+    entries["Doc_1/shown.png"] = PNG
+    replaced(entries, "Doc_0/DocumentRes.xml", "photo.png", "/Doc_1/shown.png")
+    first = Forger(leave_out=lambda name: name.startswith("Doc_1")).seal(entries)
+    both = Forger(leave_out=lambda name: name.startswith("Doc_0"), index=1, page="31").seal(first)
+    report = checked(archive(both))
+    assert report.verdict is UNDECIDED
+    assert report.signatures[0].step("coverage").code == "only-by-others"
+    assert report.signatures[0].step("coverage").detail == "/Doc_1/shown.png"
 
 
 def test_the_files_of_another_version_count() -> None:
@@ -453,6 +491,25 @@ def test_the_list_of_signatures_is_held_to_the_files(new: str, verdict: Verdict,
     report = checked(bent(sealed(), lambda entries: replaced(entries, LIST, RECORD, new)))
     assert report.verdict is verdict, report.as_text()
     assert code in {step.code for step in steps(report, "format")}
+
+
+def test_more_signatures_than_we_take_on_are_undecided() -> None:
+    many = RECORD * (MAX_SIGNATURES + 1)
+    report = checked(bent(sealed(), lambda entries: replaced(entries, LIST, RECORD, many)))
+    assert report.verdict is UNDECIDED
+    assert report.step("format").code == "limit"
+
+
+def test_more_references_than_we_take_on_are_undecided() -> None:
+    more = '<ofd:Reference FileRef="/a"><ofd:CheckValue>AAAA</ofd:CheckValue></ofd:Reference>'
+    crafted = Forger(
+        change=lambda text: text.replace(
+            "</ofd:References>", f"{more * MAX_REFERENCES}</ofd:References>"
+        )
+    ).seal(document())
+    report = checked(archive(crafted))
+    assert report.signatures[0].step("format").code == "limit"
+    assert report.verdict is UNDECIDED
 
 
 def test_a_list_that_is_gone_or_no_xml_is_invalid() -> None:
