@@ -90,51 +90,61 @@ def judge_signature(case: Case, around: Circumstances) -> Report:
 
 def _begin(case: Case, around: Circumstances) -> ReportBuilder:
     """Take the steps of the seal signature or of the CMS, by what the value is."""
-    found, package = case.found, case.package
+    found = case.found
     assert found.description is not None  # noqa: S101 - without one there is a problem
-    assert found.description_name is not None  # noqa: S101 - the same
     assert found.value_name is not None  # noqa: S101 - the same
-    value, original = package.entry(found.value_name), package.entry(found.description_name)
-    claimed = found.description.time
-    is_seal = kind_of(value) is not None
-    if is_seal or (found.record.type is SignatureType.SEAL and not _is_bare(value)):
-        signature = _parsed(value)
-        builder = begin_seal_signature(
-            signature or value,
-            original=original,
-            trust=around.trust,
-            at=around.at,
-            revocation=around.revocation,
-            fetch=around.fetch,
-            statuses=around.statuses,
-            expected_property=found.description_name,
-            required=(*REQUIRED, "seal-match"),
-            sentences=SIGNATURE_SENTENCES,
-        )
-        if signature is not None:
-            _tell_seal_file(builder, case, signature)
-        _compare_times(builder, claimed)
-    elif _is_bare(value):
+    value, is_seal = case.package.entry(found.value_name), found.record.type is SignatureType.SEAL
+    holds_seal = kind_of(value) is not None
+    if _is_bare(value):
         # A deprecated form: SM2 over Signature.xml, by a key that nothing names.
         builder = ReportBuilder("bare", required=REQUIRED, sentences=SIGNATURE_SENTENCES)
         builder.warning("format", "bare")
         builder.unknown("signer-certificate", "no-certificate")
+    elif holds_seal or is_seal:
+        builder = _begin_seal(case, around, value)
     else:
         builder = begin_cms(
             value,
-            original=original,
+            original=_original(case),
             trust=around.trust,
             at=around.at,
             revocation=around.revocation,
             fetch=around.fetch,
-            claimed=claimed,
+            claimed=found.description.time,
             required=REQUIRED,
             sentences=SIGNATURE_SENTENCES,
         )
-        _compare_times(builder, claimed)
-    if is_seal is not (found.record.type is SignatureType.SEAL):
+    _compare_times(builder, found.description.time)
+    if holds_seal is not is_seal:
         builder.warning("format", "type-differs")
     return builder
+
+
+def _begin_seal(case: Case, around: Circumstances, value: bytes) -> ReportBuilder:
+    try:
+        signature = parse_seal_signature(value)
+    except SealRefused:
+        signature = None  # whose step `format` fails
+    builder = begin_seal_signature(
+        signature or value,
+        original=_original(case),
+        trust=around.trust,
+        at=around.at,
+        revocation=around.revocation,
+        fetch=around.fetch,
+        statuses=around.statuses,
+        expected_property=case.found.description_name,
+        required=(*REQUIRED, "seal-match"),
+        sentences=SIGNATURE_SENTENCES,
+    )
+    if signature is not None:
+        _tell_seal_file(builder, case, signature)
+    return builder
+
+
+def _original(case: Case) -> bytes:
+    assert case.found.description_name is not None  # noqa: S101 - without one there is a problem
+    return case.package.entry(case.found.description_name)
 
 
 def _is_bare(value: bytes) -> bool:
@@ -145,13 +155,6 @@ def _is_bare(value: bytes) -> bool:
     except SignatureRefused:
         return False
     return True
-
-
-def _parsed(value: bytes) -> SealSignature | None:
-    try:
-        return parse_seal_signature(value)
-    except SealRefused:
-        return None  # whose step `format` fails
 
 
 def _tell_seal_file(builder: ReportBuilder, case: Case, signature: SealSignature) -> None:

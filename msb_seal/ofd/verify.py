@@ -66,9 +66,7 @@ def check_ofd(
     listed = [signature for group in found for signature in group]
     unlisted = find_unlisted(package, _names(listed))
     if not listed and not unlisted:
-        builder = ReportBuilder(KIND, required=("format",), sentences=DOCUMENT_SENTENCES)
-        builder.unknown("format", "unsigned")
-        return builder.conclude()
+        return _undecided(KIND, "unsigned")
     # Where a document names no signature any more, those that are left tell what was changed.
     groups = found if listed else [unlisted]
     builder = ReportBuilder(KIND, required=REQUIRED, sentences=DOCUMENT_SENTENCES)
@@ -134,14 +132,17 @@ class _Whole:
 def _refused(error: OfdRefused) -> Report:
     """Report a file that cannot be read as an OFD at all."""
     if error.code in NOT_OFD:
-        builder = ReportBuilder("unknown", required=("format",), sentences=DOCUMENT_SENTENCES)
-        builder.unknown("format", "not-ofd", error.en)
-        return builder.conclude()
-    builder = ReportBuilder(KIND, required=("format",), sentences=DOCUMENT_SENTENCES)
+        return _undecided("unknown", "not-ofd", error.en)
     if error.code in LIMITS:
-        builder.unknown("format", "limit", error.en)
-    else:
-        builder.failed("format", "malformed", error.en)
+        return _undecided(KIND, "limit", error.en)
+    builder = ReportBuilder(KIND, required=("format",), sentences=DOCUMENT_SENTENCES)
+    builder.failed("format", "malformed", error.en)
+    return builder.conclude()
+
+
+def _undecided(kind: str, code: str, detail: str = "") -> Report:
+    builder = ReportBuilder(kind, required=("format",), sentences=DOCUMENT_SENTENCES)
+    builder.unknown("format", code, detail)
     return builder.conclude()
 
 
