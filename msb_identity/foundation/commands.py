@@ -120,11 +120,11 @@ def read_input(name: str, *, limit: int) -> bytes:
 
 
 def read_password(name: str) -> str:
-    """Read a password: the first line of a file, or of stdin for "-"."""
+    """Read a password: the first line, which may be empty, of a file, or of stdin for "-"."""
     content = read_input(name, limit=MAX_PASSWORD_BYTES)
     lines = content.splitlines()
     try:
-        if len(content) > MAX_PASSWORD_BYTES or not lines or not lines[0]:
+        if len(content) > MAX_PASSWORD_BYTES or not lines:
             raise ValueError
         return lines[0].decode()
     except ValueError:
@@ -136,6 +136,9 @@ def read_password(name: str) -> str:
 def check_new_files(*paths: Path) -> None:
     """Raise CommandError unless each is the name of a new file of its own that can be made."""
     for path in paths:
+        if str(path) == "-":
+            zh, en = "只写入文件，不写到标准输出", "that is written to a file, not to stdout"
+            raise CommandError(zh, en)
         if path.exists() or path.is_symlink():
             raise already_there(path)
         above = next(folder for folder in path.absolute().parents if folder.exists())

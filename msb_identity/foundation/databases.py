@@ -11,10 +11,11 @@ import hashlib
 import sqlite3
 import time
 from pathlib import Path
+from select import POLLIN, poll
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import create_engine, event, func, select
-from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError, InvalidatePoolError
 
 from msb_identity.errors import StoreError
 
@@ -29,8 +30,10 @@ BUSY_TIMEOUT_MS = 20_000
 IDLE_TIMEOUT_MS = 60_000
 """A PostgreSQL client that fell silent in a transaction loses it, and its locks, after this."""
 CONNECT_TIMEOUT_S = 10
+TRUSTED_SECONDS = 10.0
+"""A PostgreSQL connection used less long ago is taken without asking whether it still works."""
 OLDEST_POSTGRESQL = 15
-_WRITE, _FILE = "msb_write", "msb_file"
+_WRITE, _FILE, _USED = "msb_write", "msb_file", "msb_used"
 
 
 class Database(Protocol):
@@ -47,6 +50,10 @@ class Database(Protocol):
 
     def lock(self, connection: Connection, names: Iterable[str] | None) -> None:
         """Wait for transactions that hold one of these locks; None waits for every other one."""
+
+    @property
+    def statement_lock(self) -> str | None:
+        """The SQL by which a single statement shares the store; None where it had better not."""
 
 
 class Sqlite:
@@ -78,6 +85,11 @@ class Sqlite:
     def lock(self, connection: Connection, names: Iterable[str] | None) -> None:
         """BEGIN IMMEDIATE has taken the one lock there is."""
 
+    @property
+    def statement_lock(self) -> str | None:
+        """A transaction in this process makes no round trips that one statement would save."""
+        return None
+
 
 class PostgreSQL:
     """A server: READ COMMITTED for writers, who name what they lock; one snapshot for a reader."""
@@ -96,9 +108,9 @@ class PostgreSQL:
             connect_args=given,
             hide_parameters=True,
             isolation_level="READ COMMITTED",
-            pool_pre_ping=True,
         )
         event.listen(engine, "connect", _prepare_postgresql)
+        _watch_server(engine)
         return engine
 
     def check(self, connection: Connection) -> None:
@@ -122,11 +134,16 @@ class PostgreSQL:
         read after this has been committed, since READ COMMITTED looks anew at each statement.
         """
         if names is None:
-            connection.execute(select(func.pg_advisory_xact_lock(_lock_number(""))))
+            connection.exec_driver_sql(f"SELECT {_lock_alone(_THE_STORE)}")
             return
-        connection.execute(select(func.pg_advisory_xact_lock_shared(_lock_number(""))))
+        connection.exec_driver_sql(f"SELECT {_lock_shared(_THE_STORE)}")
         for number in sorted({_lock_number(name) for name in names}):
-            connection.execute(select(func.pg_advisory_xact_lock(number)))
+            connection.exec_driver_sql(f"SELECT {_lock_alone(number)}")
+
+    @property
+    def statement_lock(self) -> str | None:
+        """The same lock, as a part of the statement that must not run beside who holds it alone."""
+        return _lock_shared(_THE_STORE)
 
 
 DATABASES: dict[str, Database] = {"sqlite": Sqlite(), "postgresql": PostgreSQL()}
@@ -215,18 +232,62 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _prepare_postgresql(connection: Any, _record: object) -> None:  # noqa: ANN401 - as above
     settings = {
+        "default_transaction_isolation": "read committed",
         "synchronous_commit": "on",
         "lock_timeout": str(BUSY_TIMEOUT_MS),
         "idle_in_transaction_session_timeout": str(IDLE_TIMEOUT_MS),
         "timezone": "UTC",
     }
+    each = ", ".join(["set_config(%s, %s, false)"] * len(settings))
+    values = [part for setting in settings.items() for part in setting]
     connection.autocommit = True
-    for name, value in settings.items():
-        connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+    connection.execute(f"SELECT {each}", values)
     connection.autocommit = False
 
 
-def _lock_number(name: str) -> Any:  # noqa: ANN401 - an SQL expression
+def _watch_server(engine: Engine) -> None:
+    """Take another connection for one that broke while nobody used it.
+
+    A server that stops says so, or closes the connection: there is something to read where nothing
+    was asked. Only one that vanished says nothing, so it is asked after a while; to ask each time
+    would be a round trip more for each transaction.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def checkin(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info[_USED] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def checkout(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:  # noqa: ANN401
+        used = record.info.get(_USED)
+        if used is None:  # it has just been made
+            return
+        if time.monotonic() - used < TRUSTED_SECONDS and not _has_news(connection.pgconn.socket):
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error
+
+
+def _has_news(descriptor: int) -> bool:
+    waiting = poll()
+    waiting.register(descriptor, POLLIN)
+    return bool(waiting.poll(0))
+
+
+def _lock_number(name: str) -> int:
     """Give the 64-bit number of a named lock; two names that share one merely wait more."""
     digest = hashlib.sha256(b"MSB-lock-1 " + name.encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
+
+
+def _lock_alone(number: int) -> str:
+    return f"pg_advisory_xact_lock({number})"
+
+
+def _lock_shared(number: int) -> str:
+    return f"pg_advisory_xact_lock_shared({number})"
+
+
+_THE_STORE = _lock_number("")

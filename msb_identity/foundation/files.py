@@ -130,13 +130,25 @@ def read_private(path: Path) -> bytes:
     except OSError as error:
         message = f"cannot read {path.name}: {error.strerror}"
         raise StoreError(message) from error
-    if mode & 0o077:
-        message = f"{path.name} is open to others (mode {mode & 0o777:04o}); it must be 0600"
-        raise StoreError(message)
+    _refuse_shared(path, mode)
     if len(content) > MAX_KEY_FILE_BYTES:
         message = f"{path.name} is larger than any key file"
         raise StoreError(message)
     return content
+
+
+def refuse_shared(path: Path) -> None:
+    """Raise StoreError for a file that others on this machine could read or replace.
+
+    A pipe is its reader's alone and passes.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        message = f"cannot read {path.name}: {error.strerror}"
+        raise StoreError(message) from error
+    if stat.S_ISREG(mode):
+        _refuse_shared(path, mode)
 
 
 def secret_file(path: Path, *, size: int = 32) -> bytes:
@@ -149,3 +161,9 @@ def secret_file(path: Path, *, size: int = 32) -> bytes:
         message = f"{path.name} does not hold {size} bytes"
         raise StoreError(message)
     return content
+
+
+def _refuse_shared(path: Path, mode: int) -> None:
+    if mode & 0o077:
+        message = f"{path.name} is open to others (mode {mode & 0o777:04o}); it must be 0600"
+        raise StoreError(message)

@@ -24,7 +24,7 @@ from msb_identity.foundation.databases import DATABASES, reason_of, without_valu
 from msb_identity.foundation.schema import State, schema_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from sqlalchemy import ColumnElement, Connection, Engine, MetaData, Table
@@ -42,6 +42,7 @@ class Store:
         """Use `open` instead."""
         self._engine, self._database = engine, database
         self._reader = database.reader(engine)
+        self._at_once = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @classmethod
     def open(
@@ -103,6 +104,20 @@ class Store:
         with _our_errors(), self._engine.begin() as connection:
             self._database.lock(connection, locks)
             yield connection
+
+    def write_at_once(self, statement: str, values: Mapping[str, object]) -> int | None:
+        """Run one statement that is a write transaction of its own; give how many rows it wrote.
+
+        For a path where round trips count. None, and nothing done, on a database whose transactions
+        need none (SQLite): do it in one. statement: PostgreSQL's SQL, with `%(name)s` for values
+        and {lock} for what it must join before it writes; it names no lock of its own.
+        """
+        lock = self._database.statement_lock
+        if lock is None:
+            return None
+        with _our_errors(), self._at_once.connect() as connection:
+            done = connection.exec_driver_sql(statement.replace("{lock}", lock), values)
+            return done.rowcount
 
     def close(self) -> None:
         """Close pooled connections."""

@@ -18,6 +18,7 @@ from msb_identity.foundation.commands import (
 )
 from msb_identity.foundation.report import ReportBuilder, exit_code
 from msb_seal.commands.inputs import Whom, add_trust_arguments, read_whom
+from msb_seal.commands.states import add_states_arguments, read_states
 from msb_seal.ofd.verify import check_ofd
 from msb_seal.seals.structure import kind_of
 from msb_seal.seals.verify import check_seal, check_seal_signature
@@ -57,6 +58,7 @@ def add_commands(commands: _Actions) -> None:
         "verify", help="验章 / verify seals and sealed files", description=_verify.__doc__
     )
     add_trust_arguments(verify)
+    add_states_arguments(verify)
     verify.add_argument(
         "--original",
         metavar="FILE",
@@ -127,6 +129,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     options = Options(
         read_whom(arguments),
         None if original is None else read_input(original, limit=MAX_FILE_BYTES),
+        read_states(arguments),
     )
     reports: list[tuple[str, Report]] = []
     unreadable = False

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 Align = Literal["left", "center", "right"]
 ASCENT = 0.88
 """From the top of a line to its base line, in parts of the size: that of Chinese typefaces."""
+LEAST_SIZE_MM = 1.0
+"""Nobody reads type smaller than this (under 3 points)."""
+MAX_MM = 100_000
 LEAST_RUN = 3
 """Fewer equal advances in a row are shorter written out than as "g 2 3.5"."""
 _BLACK: Color = (0, 0, 0)
@@ -118,7 +121,8 @@ class Canvas:
 
         width_mm: the room it has from x_mm: it is aligned in it, and set smaller where it would not
         fit. spacing_mm: added between characters. Raises OfdRefused ("missing-glyph") naming a
-        character that the font lacks, ("missing-font") for a font that was not prepared.
+        character that the font lacks, ("missing-font") for a font that was not prepared,
+        ("too-long") where it would become smaller than LEAST_SIZE_MM.
         """
         if not text:
             return 0.0
@@ -127,6 +131,8 @@ class Canvas:
         if width_mm is not None and natural > width_mm:
             ratio = width_mm / natural
             size_mm, spacing_mm, natural = size_mm * ratio, spacing_mm * ratio, width_mm
+        if size_mm < LEAST_SIZE_MM:
+            raise refusal("too-long", text)
         if width_mm is not None and align != "left":
             x_mm += (width_mm - natural) * (0.5 if align == "center" else 1)
         deltas = _deltas([advance * size_mm + spacing_mm for advance in advances[:-1]])
@@ -234,6 +240,8 @@ class Canvas:
         height_mm: float,
     ) -> None:
         """Put a PNG or JPEG, stretched over the box; OfdRefused ("bad-picture") for another."""
+        if not (width_mm > 0 and height_mm > 0):
+            raise refusal("bad-value", f"{width_mm} × {height_mm}")
         number = self._resources.picture(data)
         width, height = _mm(width_mm), _mm(height_mm)
         self._objects.append(
@@ -320,6 +328,8 @@ def xml_text(text: str) -> str:
 
 @lru_cache(_KEPT_NUMBERS)  # sizes and places come again on every page of a batch
 def _mm(value: float) -> str:
+    if not abs(value) <= MAX_MM:  # nor is NaN
+        raise refusal("bad-value", str(value))
     return shortest(value)
 
 

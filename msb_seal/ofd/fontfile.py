@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -287,5 +288,16 @@ def _sfnt(tables: dict[bytes, bytes]) -> bytes:
 
 
 def _sum(data: bytes) -> int:
-    total: int = sum(struct.unpack(f">{len(data) // 4}L", data))
-    return total & 0xFFFFFFFF
+    """Add the 32-bit words, modulo 2^32: as one long number, far faster than word by word.
+
+    Every other word makes a number of 64-bit digits; the sum of digits is the rest modulo 2^64 - 1.
+    """
+    words = int.from_bytes(data, "big")
+    mask = _every_other_word(len(data).bit_length())
+    return ((words & mask) + ((words >> 32) & mask)) % (2**64 - 1) & 0xFFFFFFFF
+
+
+@lru_cache(None)
+def _every_other_word(bits: int) -> int:
+    """Give a mask for at least 2^bits bytes; a longer one serves as well."""
+    return int.from_bytes(b"\0\0\0\0\xff\xff\xff\xff" * ((1 << bits) // 8 + 1), "big")

@@ -207,7 +207,7 @@ def parse_xml(data: bytes, *, name: str = "") -> etree._Element:
         resolve_entities=False, no_network=True, load_dtd=False, remove_pis=True
     )
     try:
-        element = etree.fromstring(data.strip(), parser)
+        element = etree.fromstring(data.lstrip(), parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise refusal("bad-xml", name) from error
     if element.getroottree().docinfo.internalDTD is not None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import math
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,10 @@ from msb_seal.drawing.fonts import Font
 from msb_seal.errors import OfdRefused
 from msb_seal.ofd.archive import Packed
 from msb_seal.ofd.compose import OfdBuilder, PageTemplate
+from msb_seal.ofd.document import page_frames
 from msb_seal.ofd.fontfile import PreparedFont
 from msb_seal.ofd.package import OFD_NAMESPACE, OfdPackage
-from msb_seal.ofd.reading import find_text, page_frames, render_page
+from msb_seal.ofd.reading import find_text, render_page
 from tests.seal.ofd_schema import require_valid, schema
 
 if TYPE_CHECKING:
@@ -290,6 +292,22 @@ def test_a_text_too_long_for_its_room_is_set_smaller(fonts: Mapping[str, Prepare
     (long,) = find_text(builder.to_package(), "一二三四五六七八九十")
     assert long.width_mm == pytest.approx(25, abs=0.01)
     assert long.height_mm == pytest.approx(2.5, abs=0.01)
+
+
+def test_what_nobody_could_read_or_place_is_refused(fonts: Mapping[str, PreparedFont]) -> None:
+    page = OfdBuilder(fonts).page()
+
+    def code(**changes: float) -> str:
+        places = {"x_mm": 10.0, "y_mm": 10.0, "size_mm": 5.0, "width_mm": 25.0, **changes}
+        with pytest.raises(OfdRefused) as caught:
+            page.text("证照" * 50, **places)  # type: ignore[arg-type] # numbers only
+        return caught.value.code
+
+    assert code() == code(size_mm=0) == code(width_mm=-1) == "too-long"
+    assert code(x_mm=math.nan, width_mm=500) == code(y_mm=1e9, width_mm=500) == "bad-value"
+    for width in (0, -1, math.nan):
+        with pytest.raises(OfdRefused):
+            page.image(picture(), x_mm=0, y_mm=0, width_mm=width, height_mm=1)
 
 
 @pytest.mark.parametrize(("align", "x"), [("left", 10), ("center", 20), ("right", 30)])

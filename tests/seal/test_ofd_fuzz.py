@@ -11,9 +11,10 @@ import pytest
 
 from msb_seal.errors import OfdRefused
 from msb_seal.ofd.compose import OfdBuilder
+from msb_seal.ofd.document import page_frames
 from msb_seal.ofd.fontfile import PreparedFont
 from msb_seal.ofd.package import OfdPackage
-from msb_seal.ofd.reading import find_text, page_frames, render_page
+from msb_seal.ofd.reading import find_text, render_page
 from tests.seal.archives import archive
 
 if TYPE_CHECKING:

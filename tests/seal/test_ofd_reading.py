@@ -11,8 +11,9 @@ from PIL import Image
 
 from msb_seal.errors import OfdRefused
 from msb_seal.ofd import graphics
+from msb_seal.ofd.document import page_frames
 from msb_seal.ofd.package import OfdPackage
-from msb_seal.ofd.reading import find_text, page_frames, render_page, render_pdf
+from msb_seal.ofd.reading import find_text, render_page, render_pdf
 from msb_seal.ofd.stamps import picture_items
 from msb_seal.ofd.svg_pictures import read_svg
 from msb_seal.seals.model import SealPicture

@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from msb_identity.pki.formats import KeyFormat, encode_key
+from msb_identity.envelopes.jose import sign_jws
+from msb_identity.foundation import strict_json
+from msb_identity.foundation.clock import seconds
+from msb_identity.foundation.files import write_private_once
+from msb_identity.pki.formats import KeyFormat, encode_key, encode_public_key
 from msb_identity.x509 import encode_pem
 from msb_seal.cli import main
+from msb_seal.lifecycle.published import LIST_TYPE
 from msb_seal.seals.signing import document_digest, sign_digest
 from msb_seal.seals.structure import parse_seal
 from tests.identity.authorities import NOW
@@ -42,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
     """The keys and certificates of the world, a picture, and a trust anchor."""
     for name, entity in (("maker", world().maker), ("signer", world().signer)):
         (tmp_path / f"{name}.pem").write_bytes(encode_pem(entity.certificate))
-        (tmp_path / f"{name}.key").write_bytes(encode_key(entity.key))
+        write_private_once(tmp_path / f"{name}.key", encode_key(entity.key))
     (tmp_path / "root.pem").write_bytes(encode_pem(world().root.certificate))
     (tmp_path / "picture.png").write_bytes(PNG)
     (tmp_path / "seal.esl").write_bytes(world().seal().encoded)
@@ -216,3 +221,28 @@ def test_the_package_runs_as_a_module() -> None:
         check=False,
     )
     assert done.returncode == 3
+
+
+def test_a_published_list_of_states_is_asked(console: Console, folder: Path) -> None:
+    signer, seal = world().root.key, parse_seal((folder / "seal.esl").read_bytes())
+    state = {"state": "frozen", "since": seconds(NOW) - 60, "reason": ""}
+    times = {"iat": seconds(NOW), "exp": seconds(NOW) + 3_600}
+    listed = {"format": 1, "name": "某市", "version": 1, "prefix": "", **times}
+    content = strict_json.dump({**listed, "seals": {seal.fingerprint: state}})
+    (folder / "seal-states-all.jwt").write_text(sign_jws(content, signer, type_=LIST_TYPE))
+    (folder / "states.pem").write_bytes(encode_public_key(signer.public))
+    (folder / "other.pem").write_bytes(encode_public_key(world().signer.key.public))
+    arguments = ("verify", folder / "seal.esl", "--trust", folder / "root.pem", "--at", AT)
+    states = ("--seal-states", folder, "--seal-states-key")
+    status, out, _ = console(*arguments, *states, folder / "states.pem")
+    assert status == 1
+    assert "seal-status frozen" in " ".join(out.split())
+    assert console(*arguments, *states, folder / "other.pem")[0] == 2
+    assert console(*arguments, *states[:2])[0] == 2
+    assert console(*arguments)[0] == 0
+
+
+def test_an_empty_folder_is_no_list_of_states(console: Console, folder: Path) -> None:
+    (folder / "states.pem").write_bytes(encode_public_key(world().root.key.public))
+    states = ("--seal-states", folder, "--seal-states-key", folder / "states.pem")
+    assert console("verify", folder / "seal.esl", *states)[0] == 2

@@ -6,6 +6,7 @@ Encodings are made by hand here, not by the code under test.
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import UTC, datetime
 from typing import Any
 
@@ -349,6 +350,18 @@ def test_what_is_too_long_or_too_deep_is_refused() -> None:
             parse_seal(data)
         with pytest.raises(SealRefused):
             parse_seal_signature(data)
+
+
+def test_long_and_deep_at_once_takes_bounded_memory() -> None:
+    data = bytes(MAX_SEAL_BYTES - 100)
+    for _ in range(16):
+        data = sequence(data)
+    tracemalloc.start()
+    with pytest.raises(SealRefused):
+        parse_seal(data)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < MAX_SEAL_BYTES
 
 
 def test_the_first_tags_say_what_a_file_is_meant_to_be() -> None:

@@ -195,6 +195,27 @@ WRONG_ESS = {
         ),
         "signing-other-certificate",
     ),
+    "another issuer": (
+        attribute(
+            forging.SIGNING_CERTIFICATE_V2,
+            element(
+                0x30,
+                element(
+                    0x30,
+                    element(
+                        0x30,
+                        octets(hashlib.sha256(STAMPER.certificate.encoded).digest()),
+                        element(
+                            0x30,
+                            element(0x30, element(0xA4, OTHER.certificate.subject.encoded)),
+                            integer(STAMPER.certificate.serial),
+                        ),
+                    ),
+                ),
+            ),
+        ),
+        "signing-other-certificate",
+    ),
     "another number": (
         attribute(
             forging.SIGNING_CERTIFICATE_V2,

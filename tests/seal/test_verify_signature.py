@@ -18,11 +18,11 @@ from msb_identity.x509 import TrustStore
 from msb_identity.x509.crl import Revoked
 from msb_seal.errors import SealingRefused
 from msb_seal.seals.making import list_signers
-from msb_seal.seals.model import SealVersion, SignerList
+from msb_seal.seals.model import SealExtension, SealVersion, SignerList
 from msb_seal.seals.signing import document_digest, prepare_signature, sign_digest
 from msb_seal.seals.status import SealState
 from msb_seal.seals.structure import parse_seal_signature
-from msb_seal.seals.verify import begin_seal_signature, check_seal_signature
+from msb_seal.seals.verify import begin_seal_signature, check_seal, check_seal_signature
 from tests.identity.authorities import DAY, NOW, authority, trusting
 from tests.seal.makers import DOCUMENT, EVERY, MADE, PROPERTY, person, world
 from tests.seal.test_verify_seal import Told, outcome, stamper
@@ -444,6 +444,18 @@ def test_a_document_adds_its_own_steps_to_the_same_report() -> None:
         required=("coverage",),
     )
     assert unfinished.conclude().verdict is Verdict.INDETERMINATE
+
+
+@pytest.mark.parametrize("version", list(SealVersion))
+def test_a_critical_extension_that_nobody_knows_decides_nothing(version: SealVersion) -> None:
+    extension = SealExtension("1.2.3.4", critical=True, value=b"x")
+    seal = world().seal(version, extensions=[extension])
+    for report in (
+        judge(world().forge_signature(seal)),
+        check_seal(seal, trust=world().trust, at=NOW),
+    ):
+        assert report.verdict is Verdict.INDETERMINATE
+        assert report.step("format").code == "critical-extension"
 
 
 def test_a_prepared_signature_says_its_time_in_whole_seconds() -> None:

@@ -17,6 +17,7 @@ from sqlalchemy.engine import make_url
 
 from msb_identity.errors import StoreError
 from msb_identity.foundation import databases, protect
+from msb_identity.foundation.audit import Audit, check_audit
 from msb_identity.foundation.protect import Protector
 from msb_identity.foundation.store import Store
 from msb_identity.pki.keys import KeyKind, generate_key
@@ -163,6 +164,39 @@ def test_a_reader_whose_server_is_gone_gets_an_error(cluster: Cluster, running: 
     with store.read() as reader:
         assert reader.scalar(text("SELECT 1")) == 1
     store.close()
+
+
+def test_the_audit_log_goes_on_after_its_server_stopped(
+    cluster: Cluster, running: str, tmp_path: Path
+) -> None:
+    with closing(Store.open(running, *TABLES)) as store:
+        log = Audit(store, Protector.from_folder(store, tmp_path / "keys"), writer="web-1")
+        assert [log.record("a.b").sequence for _ in range(3)] == [1, 2, 3]
+        cluster.stop()
+        with pytest.raises(StoreError):
+            log.record("a.b")
+        cluster.restart()
+        assert [log.record("a.b").sequence for _ in range(2)] == [4, 5]
+        report = check_audit(store)
+        assert [step.code for step in report.steps if step.outcome == "failed"] == []
+
+
+def test_a_connection_that_fell_silent_long_ago_is_asked(
+    cluster: Cluster, running: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As where a server vanishes without a word: nothing is there to read, only time has passed.
+    monkeypatch.setattr(databases, "_has_news", lambda _socket: False)
+    with closing(Store.open(running, *TABLES)) as store:
+        for trusted, works in ((60.0, False), (0.0, True)):
+            counts(store)
+            monkeypatch.setattr(databases, "TRUSTED_SECONDS", trusted)
+            cluster.stop()
+            cluster.restart()
+            if works:
+                assert counts(store) == (0, 0)
+            else:
+                with pytest.raises(StoreError):
+                    counts(store)
 
 
 def test_a_wrong_password_or_database_is_refused_without_repeating_it(postgres: Server) -> None:

@@ -10,10 +10,11 @@ last in a transaction, and give processes writers of their own.
 from __future__ import annotations
 
 import secrets
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import BigInteger, LargeBinary, String, Text, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from msb_identity.errors import StoreError
@@ -36,7 +37,7 @@ from msb_identity.foundation.audit.personal import (
 from msb_identity.foundation.audit.tables import LOG_ID_BYTES, THE_LOG, entries, heads, logs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection
@@ -60,6 +61,20 @@ _MOVE_HEAD = (
     )
     .values(sequence=bindparam("new_sequence"), hash=bindparam("new_hash"))
 )
+# To text, since a cast to VARCHAR(n) would cut what is too long instead of refusing it.
+_CAST = {BigInteger: "bigint", LargeBinary: "bytea", String: "text", Text: "text"}
+_APPEND_ONE = f"""
+WITH store AS MATERIALIZED (SELECT {{lock}}),
+moved AS (
+    UPDATE {heads.name} SET sequence = %(sequence)s::bigint, hash = %(hash)s::bytea FROM store
+    WHERE writer = %(writer)s::text
+        AND sequence = %(sequence)s::bigint - 1 AND hash = %(previous)s::bytea
+    RETURNING 1
+)
+INSERT INTO {entries.name} ({", ".join(column.name for column in entries.columns)})
+SELECT {", ".join(f"%({c.name})s::{_CAST[type(c.type)]}" for c in entries.columns)} FROM moved
+"""  # noqa: S608 - made of the names of our own columns
+"""An entry and the move of its chain's head, where the head is still the entry before."""
 ERASED_EVENT = "audit.personal-erased"
 
 
@@ -125,12 +140,17 @@ class Audit:
         return self._insert(connection, rows)
 
     def _insert(self, connection: Connection, rows: list[dict[str, Any]]) -> list[Receipt]:
-        try:
+        with self._entries_after_head():
             connection.execute(_INSERT, rows)
+        return [_receipt(row) for row in rows]
+
+    @contextmanager
+    def _entries_after_head(self) -> Iterator[None]:
+        try:
+            yield
         except IntegrityError:
             message = f"the audit log has entries after the head of chain {self.writer}: verify it"
             raise StoreError(message) from None
-        return [Receipt(self.writer, row["sequence"], row["hash"]) for row in rows]
 
     def erase(self, *names: str, actor: str | None = None, now: datetime | None = None) -> int:
         """Make every personal part of this person unreadable for good; give how many keys went.
@@ -160,31 +180,39 @@ class Audit:
         names: dict[str, bytes] = {}  # a batch has one actor: its HMAC is made once
         for draft in drafts:
             sequence += 1
-            row = self._row(connection, draft, sequence=sequence, previous=previous, names=names)
+            personal = self._sealed(connection, draft, sequence, names)
+            row = self._row(
+                draft, sequence=sequence, previous=previous, names=names, personal=personal
+            )
             previous = row["hash"]
             rows.append(row)
         return rows
 
+    def _sealed(
+        self, connection: Connection, draft: Draft, sequence: int, names: dict[str, bytes]
+    ) -> bytes | None:
+        subject = self._index(draft.subject, names)
+        if draft.personal_bytes is None or subject is None:
+            return None
+        return seal_personal(
+            connection,
+            self._protector,
+            draft.personal_bytes,
+            subject=subject,
+            writer=self.writer,
+            sequence=sequence,
+        )
+
     def _row(
         self,
-        connection: Connection,
         draft: Draft,
         *,
         sequence: int,
         previous: bytes,
         names: dict[str, bytes],
+        personal: bytes | None = None,
     ) -> dict[str, Any]:
         actor, subject = self._index(draft.actor, names), self._index(draft.subject, names)
-        personal = None
-        if draft.personal_bytes is not None and subject is not None:
-            personal = seal_personal(
-                connection,
-                self._protector,
-                draft.personal_bytes,
-                subject=subject,
-                writer=self.writer,
-                sequence=sequence,
-            )
         digest = None if personal is None else sha256(personal).digest()
         hashed = [
             *(self.writer, sequence, draft.time, draft.event, actor, subject),
@@ -236,15 +264,29 @@ class Audit:
         """
         known, self._known_end = self._known_end, None
         receipts = None
-        with self._store.write(locks=()) as connection:  # the chain's head is the lock
-            if known is not None:
-                rows = self._chain(connection, drafts, known)
-                moved = connection.execute(_MOVE_HEAD, self._move(known, rows)).rowcount
-                receipts = self._insert(connection, rows) if moved else None
-            if receipts is None:
+        if known is not None:
+            receipts = self._append_one(drafts, known) or self._append_from(drafts, known)
+        if receipts is None:
+            with self._store.write(locks=()) as connection:  # the chain's head is the lock
                 receipts = self.record_many(drafts, connection=connection)
         self._known_end = ChainEnd(receipts[-1].sequence, receipts[-1].hash)
         return receipts
+
+    def _append_one(self, drafts: Sequence[Draft], known: ChainEnd) -> list[Receipt] | None:
+        """Append an entry that stands alone in one statement; None where that cannot be."""
+        if len(drafts) > 1 or drafts[0].personal_bytes is not None:
+            return None
+        row = self._row(drafts[0], sequence=known.sequence + 1, previous=known.hash, names={})
+        with self._entries_after_head():
+            written = self._store.write_at_once(_APPEND_ONE, row)
+        return [_receipt(row)] if written else None
+
+    def _append_from(self, drafts: Sequence[Draft], known: ChainEnd) -> list[Receipt] | None:
+        """Append after the end that we know; None where the chain has gone on since."""
+        with self._store.write(locks=()) as connection:
+            rows = self._chain(connection, drafts, known)
+            moved = connection.execute(_MOVE_HEAD, self._move(known, rows)).rowcount
+            return self._insert(connection, rows) if moved else None
 
     def _move(self, end: Any, rows: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: ANN401 - a row
         return {
@@ -254,3 +296,7 @@ class Audit:
             "new_sequence": rows[-1]["sequence"],
             "new_hash": rows[-1]["hash"],
         }
+
+
+def _receipt(row: Mapping[str, Any]) -> Receipt:
+    return Receipt(row["writer"], row["sequence"], row["hash"])

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import text
 
 from msb_identity.errors import ProtectionError, StoreError
 from msb_identity.foundation import databases
-from msb_identity.foundation.audit import Draft, PersonalState
+from msb_identity.foundation.audit import Audit, Draft, PersonalState
 from msb_identity.foundation.audit.entry import HASHED_COLUMNS
 from msb_identity.foundation.audit.group import GroupCommit
 from msb_identity.foundation.audit.tables import entries
@@ -178,6 +179,41 @@ def test_an_interrupt_reaches_the_thread_that_writes_and_fails_its_group() -> No
 
     with pytest.raises(KeyboardInterrupt):
         GroupCommit(interrupted).append("a")
+
+
+def test_whoever_was_overtaken_goes_on_from_the_new_end(log: Log) -> None:
+    one, two = (Audit(log.store, log.protector, writer="web-1") for _ in range(2))
+    found = [audit.record("a.b", object_="o").sequence for audit in (one, one, two, one, two, two)]
+    assert found == [1, 2, 3, 4, 5, 6]
+    assert log.check(log.checkpoint()).verdict == "valid"
+
+
+def test_an_append_waits_for_whoever_has_the_store_alone(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.fill(2)
+    log.store.close()
+    monkeypatch.setattr(databases, "BUSY_TIMEOUT_MS", 200)
+    with log.store.write(), pytest.raises(StoreError, match=r"BUSY|LockNotAvailable"):
+        log.writer().record("a.b")
+    with log.store.write(locks=("another",)) as connection:
+        connection.execute(text("SELECT 1"))
+        if not log.url.startswith("sqlite"):
+            assert log.writer().record("a.b").sequence == 3
+    assert log.writer().record("a.b").sequence == len(log.rows())
+    assert log.check(log.checkpoint()).verdict == "valid"
+
+
+def test_an_entry_that_somebody_put_after_the_head_is_not_overwritten(log: Log) -> None:
+    log.fill(2)
+    log.writer().record("a.b")
+    forged = {**log.rows()[-1], "sequence": 4}
+    with log.store.write() as connection:
+        connection.execute(entries.insert().values(**forged))
+    for _ in range(2):
+        with pytest.raises(StoreError, match="entries after the head of chain web-1: verify it"):
+            log.writer().record("a.b")
+    assert log.rows()[-1] == forged
 
 
 def test_a_locked_database_is_a_store_error_and_nothing_is_half_written(

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from msb_identity.pki.formats import encode_key
+from msb_identity.pki.formats import encode_key, encode_public_key
 from msb_identity.x509.files import encode_pem
 from msb_seal.cli import main
 from msb_seal.lifecycle import PublishedStates
 from msb_seal.seals.structure import parse_seal
 from tests.identity.authorities import key
 from tests.seal.lifecycle.conftest import UNIT
-from tests.seal.makers import PNG, person
+from tests.seal.makers import PNG, person, world
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,9 +44,13 @@ reference = "2026-1"
 
 @pytest.fixture
 def run(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    first_state: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., Any]:
-    """Run an action and give the rows it prints."""
+    """Run an action on a data folder that knows one unit, and give the rows it prints."""
+    shutil.copytree(first_state, tmp_path / "data")
     monkeypatch.delenv("MSB_STORE", raising=False)
     (tmp_path / "seal.png").write_bytes(PNG)
     (tmp_path / "signer.pem").write_bytes(encode_pem(SIGNER.certificate))
@@ -122,6 +127,40 @@ def test_one_person_alone_gets_no_seal(run: Callable[..., Any], tmp_path: Path) 
     assert run("list", "--state", "approved") == []
 
 
+def test_verify_asks_a_published_list_for_a_seal_s_state(
+    run: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = made(run, tmp_path)
+    run("issue", record, "--by", "k")
+    public = tmp_path / "list.pub"
+    public.write_bytes(encode_public_key(key("state list").public))
+    (tmp_path / "root.pem").write_bytes(encode_pem(world().root.certificate))
+    out = tmp_path / "public"
+    publish = ("publish", "--name", "清单", "--key", str(tmp_path / "list.key"), "--out", str(out))
+    call = ["verify", str(tmp_path / "made.esl"), "--trust", str(tmp_path / "root.pem"), "--json"]
+    call += ["--at", "2026-12-01T00:00:00Z"]
+    named = ["--seal-states", str(out), "--seal-states-key", str(public)]
+
+    def status(*more: str) -> str:
+        capsys.readouterr()
+        main([*call, *more])
+        [report] = json.loads(capsys.readouterr().out)
+        [step] = [one for one in report["steps"] if one["id"] == "seal-status"]
+        return f"{step['outcome']} {step['code']}"
+
+    assert status().startswith("skipped")
+    run(*publish, "--by", "k", "--days", "400")
+    assert status(*named).startswith("ok")
+    run("freeze", record, "--reason", "under-review", "--by", "k")
+    run(*publish, "--by", "k", "--days", "400")
+    assert status(*named) == "failed frozen"
+    named[1] = str(out / "seal-states-all.jwt")
+    assert status(*named) == "failed frozen"
+    assert main([*call, *named[:2]]) == 2
+    (tmp_path / "list.pub").write_bytes(encode_public_key(key("another").public))
+    assert main([*call, *named]) == 2
+
+
 def test_rows_are_printed_for_people_too(
     run: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -150,13 +189,11 @@ def test_an_application_s_file_is_read_strictly(
     run: Callable[..., Any], tmp_path: Path, old: str, new: str
 ) -> None:
     (tmp_path / "application.toml").write_text(APPLICATION.replace(old, new))
-    run("unit-add", UNIT.code, "--name", UNIT.name, "--region", UNIT.region, "--by", "k")
     assert run("apply", str(tmp_path / "application.toml"), "--by", "a", expect=2).count("\n") == 1
     assert run("list") == []
 
 
 def test_a_folder_s_own_codes_are_used(run: Callable[..., Any], tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
     (tmp_path / "data" / "lifecycle.toml").write_text("format = 1")
     assert "lifecycle.toml" in run("list", expect=2)
 

@@ -1,7 +1,4 @@
-"""The commands `msb-identity ca` and `msb-identity cert`.
-
-Thin, as cli.py is: each reads its arguments, calls one public function and prints what it says.
-"""
+"""The commands `msb-identity ca` and `msb-identity cert`."""
 
 from __future__ import annotations
 

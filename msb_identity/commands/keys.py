@@ -1,6 +1,6 @@
 """The commands msb-identity key new, show and convert.
 
-Thin, as `cli.py`. A password is read from a file or asked for on the terminal, never taken from the
+A password is read from a file or asked for on the terminal, never taken from the
 arguments; private keys are written to new files of mode 0600.
 """
 
@@ -24,13 +24,14 @@ from msb_identity.foundation.commands import (
     shown_name,
     write_out,
 )
-from msb_identity.foundation.files import write_private_once, write_whole
+from msb_identity.foundation.files import refuse_shared, write_private_once, write_whole
 from msb_identity.pki.formats import (
     MAX_KEY_BYTES,
     KeyFormat,
     encode_key,
     encode_public_key,
     load_public_key,
+    looks_public,
     open_key_file,
 )
 from msb_identity.pki.keys import RSA_BITS, KeyKind, generate_key
@@ -58,8 +59,7 @@ def add_key_commands(areas: Any) -> None:  # noqa: ANN401 - argparse's own type 
         "--bits",
         type=int,
         choices=RSA_BITS,
-        default=RSA_BITS[0],
-        help="RSA 密钥长度 / length of an RSA key",
+        help=f"RSA 密钥长度，默认 {RSA_BITS[0]} / length of an RSA key, {RSA_BITS[0]} by default",
     )
     _add_output(new, KeyFormat.JWK)
     new.set_defaults(command=_new)
@@ -129,7 +129,11 @@ def _add_output(action: argparse.ArgumentParser, form: KeyFormat) -> None:
 def _new(arguments: argparse.Namespace) -> int:
     """生成密钥，打印公钥 / Make a key, keep it in a private file and print its public JWK."""
     _check_outputs(arguments.out, arguments.public)
-    key = generate_key(KeyKind(arguments.kind), bits=arguments.bits)
+    kind = KeyKind(arguments.kind)
+    if arguments.bits is not None and kind is not KeyKind.RSA:
+        zh, en = "--bits 只用于 RSA", "--bits is for RSA keys alone"
+        raise CommandError(zh, en)
+    key = generate_key(kind, bits=arguments.bits or RSA_BITS[0])
     _write(arguments, key)
     write_out(json.dumps(public_jwk(key.public)))
     return 0
@@ -178,7 +182,9 @@ def _convert(arguments: argparse.Namespace) -> int:
     _check_outputs(arguments.out, arguments.public, arguments.certificates)
     found = _open_private(read_input(arguments.file, limit=MAX_KEY_BYTES), arguments)
     _write(arguments, found.key)
-    if arguments.certificates is not None:
+    if arguments.certificates is not None and not found.certificates:
+        complain("没有可写出的证书", "there is no certificate that could be written")
+    elif arguments.certificates is not None:
         pems = [write_pem("CERTIFICATE", certificate) for certificate in found.certificates]
         write_whole(arguments.certificates, b"".join(pems))
     for warning in found.warnings:
@@ -190,11 +196,20 @@ def _convert(arguments: argparse.Namespace) -> int:
 def _open_public(data: bytes) -> VerifyingKey | None:
     try:
         return load_public_key(data)
-    except KeyRefused:  # then it is a private key, or that error says what it is
-        return None
+    except KeyRefused:
+        if looks_public(data):
+            raise
+        return None  # then it is a private key, or the error of reading one says what it is
 
 
 def _open_private(data: bytes, arguments: argparse.Namespace) -> KeyFile:
+    found = _unlocked(data, arguments)
+    if arguments.file != "-" and not found.encrypted:
+        refuse_shared(Path(arguments.file))
+    return found
+
+
+def _unlocked(data: bytes, arguments: argparse.Namespace) -> KeyFile:
     if arguments.password_file is not None:
         return open_key_file(data, read_password(arguments.password_file))
     try:

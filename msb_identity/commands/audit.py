@@ -1,6 +1,6 @@
 """The commands `msb-identity audit verify` and `audit checkpoint`.
 
-Thin, and light to import: what needs the database is loaded when a command runs.
+Light to import: what needs the database is loaded when a command runs.
 """
 
 from __future__ import annotations
