@@ -16,7 +16,7 @@ from msb_identity.foundation.report import ReportBuilder
 from msb_identity.x509.revocation import RevocationPolicy
 from msb_seal.errors import OfdRefused
 from msb_seal.ofd.coverage import find_gap, inert_names, name_some
-from msb_seal.ofd.found import find_signatures, find_unlisted
+from msb_seal.ofd.found import Budget, find_signatures, find_unlisted
 from msb_seal.ofd.judged import Case, Circumstances, judge_signature
 from msb_seal.ofd.package import OfdPackage, child, local_name
 from msb_seal.ofd.refusals import LIMITS, NOT_OFD
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 KIND = "ofd"
 REQUIRED = ("format", "coverage")
+MAX_TOLD_APART = 5
+"""Of so many documents in one package it is found out which files belong to which."""
 
 
 def check_ofd(
@@ -58,13 +60,14 @@ def check_ofd(
         package = OfdPackage.read(data)
     except OfdRefused as error:
         return _refused(error)
+    budget = Budget()
     try:
-        found = [find_signatures(package, document) for document in package.documents]
+        found = [find_signatures(package, document, budget) for document in package.documents]
         pages = _page_ids(package)
     except OfdRefused as error:
         return _refused(error)
     listed = [signature for group in found for signature in group]
-    unlisted = find_unlisted(package, _names(listed))
+    unlisted = find_unlisted(package, _names(listed), budget)
     if not listed and not unlisted:
         return _undecided(KIND, "unsigned")
     # Where a document names no signature any more, those that are left tell what was changed.
@@ -118,7 +121,7 @@ class _Whole:
     def _of_other_documents(self, number: int) -> frozenset[str]:
         """Find what lies in another document's folder, is protected there, and not shown here."""
         documents = self.package.documents
-        if len(documents) == 1 or len(self.groups) != len(documents):
+        if not 1 < len(documents) <= MAX_TOLD_APART or len(self.groups) != len(documents):
             return frozenset()
         found: set[str] = set()
         own_folder = documents[number].root.rpartition("/")[0]
@@ -198,8 +201,8 @@ def _protected(signatures: Iterable[FoundSignature]) -> frozenset[str]:
 def _page_ids(package: OfdPackage) -> frozenset[str]:
     """Give the IDs of the pages of all documents; OfdRefused where a Document.xml is broken."""
     found: set[str] = set()
-    for document in package.documents:
-        pages = child(package.xml(document.root), "Pages")
+    for root in {document.root for document in package.documents}:
+        pages = child(package.xml(root), "Pages")
         if pages is not None:
             found |= {page.get("ID") or "" for page in pages if local_name(page) == "Page"}
     return frozenset(found)

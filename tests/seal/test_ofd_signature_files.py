@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import process_time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -245,3 +246,23 @@ def test_a_changed_file_that_a_later_seal_took_over_is_its_doing() -> None:
 def test_sm3_is_sm3_by_every_name() -> None:
     for method in (SM3.oid, f"{SM3.oid}.2", "sm3"):
         assert verdict_of(Forger(method=method).seal(document())) is VALID
+
+
+def test_many_signatures_of_thousands_of_files_cost_a_bounded_time() -> None:
+    entries = document()
+    for number in range(1_500):
+        entries[f"Doc_0/Res/{number}"] = b"x"
+    entries = Forger().seal(entries)
+    description = entries[f"{SIGN}/Signature.xml"].decode()
+    # A long way to say so, in every signature.
+    slow = description.replace('FileRef="/Doc_0/Res/', f'FileRef="/{"a/../" * 9}Doc_0/Res/')
+    records = ""
+    for number in range(1, 21):
+        entries[f"Doc_0/S/{number}.xml"] = slow.encode()
+        records += f'<ofd:Signature ID="{number}" BaseLoc="/Doc_0/S/{number}.xml"/>'
+    replaced(entries, LIST, RECORD, records)
+    started = process_time()
+    report = checked(archive(entries, stored=True))
+    assert report.verdict is INVALID
+    assert "limit" in {code for _, code in codes(report, "format")}
+    assert process_time() - started < 20
