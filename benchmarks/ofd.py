@@ -86,33 +86,12 @@ class _Bench:
         chance = random.Random(4)
         self._out = folder / "out.ofd"
         self._holder = 0
-        root = CertificateAuthority.create(folder / "ca", Subject.of("基准测试根"), now=NOW)
-        maker, signer = generate_key(KeyKind.SM2), generate_key(KeyKind.SM2)
-        certificates = [
-            root.issue(Subject.of(name), key.public, role=role, now=NOW)
-            for name, key, role in (
-                ("制章人", maker, Role.SEAL_MAKER),
-                ("示例市应急管理局", signer, Role.ORGANISATION),
-            )
-        ]
-        self._trust = TrustStore((root.chain[-1],))
-        seal = make_seal(
-            seal_id="15060200000001",
-            name="示例市应急管理局",
-            type=6,
-            picture=SealPicture("PNG", chance.randbytes(SEAL_PICTURE_BYTES), 42, 42),
-            signers=certificates[1:],
-            valid_from=NOW,
-            valid_until=NOW + YEAR,
-            maker_certificate=certificates[0],
-            maker_key=maker,
-            now=NOW,
-        )
+        sealer, self._trust = _sealer(folder, chance.randbytes(SEAL_PICTURE_BYTES))
+        self._signer = sealer.key
         self._fonts = {"song": PreparedFont.load("song")}
         self._template = PageTemplate.make(self._fonts, _draw_template)
         self._photos = [_photo(chance) for _ in range(20)]
-        self._signer = signer
-        self._batch = OfdBatch(KeySealer(seal, certificates[1], signer), (At(1, 130, 220),))
+        self._batch = OfdBatch(sealer, (At(1, 130, 220),))
         self.faces = [self._builder().to_bytes() for _ in range(20)]
         self._package = self.compose()
         self._sealed = self._seal(self.faces[0])
@@ -123,7 +102,7 @@ class _Bench:
         self._added = [self._files[name] for name in added]
         # What is signed: the seal with the document's digest, the seal, two certificates.
         self._messages = [b"m" * size for size in (17_000, 17_000, 500, 500)]
-        self._signatures = [signer.sign(message) for message in self._messages]
+        self._signatures = [self._signer.sign(message) for message in self._messages]
         self.sizes = {
             "face_bytes": len(self.faces[0]),
             "sealed_bytes": len(self._sealed),
@@ -193,6 +172,31 @@ class _Bench:
 
     def _seal(self, face: bytes) -> bytes:
         return _only(self._batch.seal([("face", face)], now=NOW))
+
+
+def _sealer(folder: Path, picture: bytes) -> tuple[KeySealer, TrustStore]:
+    root = CertificateAuthority.create(folder / "ca", Subject.of("基准测试根"), now=NOW)
+    maker, signer = generate_key(KeyKind.SM2), generate_key(KeyKind.SM2)
+    certificates = [
+        root.issue(Subject.of(name), key.public, role=role, now=NOW)
+        for name, key, role in (
+            ("制章人", maker, Role.SEAL_MAKER),
+            ("示例市应急管理局", signer, Role.ORGANISATION),
+        )
+    ]
+    seal = make_seal(
+        seal_id="15060200000001",
+        name="示例市应急管理局",
+        type=6,
+        picture=SealPicture("PNG", picture, 42, 42),
+        signers=certificates[1:],
+        valid_from=NOW,
+        valid_until=NOW + YEAR,
+        maker_certificate=certificates[0],
+        maker_key=maker,
+        now=NOW,
+    )
+    return KeySealer(seal, certificates[1], signer), TrustStore((root.chain[-1],))
 
 
 def _only(sealed: Iterable[SealedOfd]) -> bytes:

@@ -3,7 +3,7 @@
 A signature lists the files that it protects; whatever else is in the container could have been put
 there by anybody. Readers look files up in different ways (by case, from the root, by habit), so an
 entry counts as seen unless it is known to be inert: the files of the signatures themselves, where
-nothing in the document refers to them. Rules: docs/security.md, "OFD".
+nothing in the document refers to them. Rules: docs/decisions/ofd-signatures.md.
 """
 
 from __future__ import annotations

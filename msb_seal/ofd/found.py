@@ -7,14 +7,16 @@ found all the same.
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from msb_seal.errors import OfdRefused
 from msb_seal.ofd.digests import find_digest
 from msb_seal.ofd.package import may_have
+from msb_seal.ofd.refusals import refusal
 from msb_seal.ofd.signature_xml import (
+    MAX_SIGNATURE_XML_BYTES,
     MAX_SIGNATURES,
     SignatureRecord,
     SignatureType,
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
     from msb_seal.ofd.signature_xml import Reference, SignatureDescription
 
 
+MAX_ALL_REFERENCES = 20_000
+"""So many References of all signatures together are compared: a path may be slow to resolve."""
+
+
 class State(StrEnum):
     """What became of a protected file since."""
 
@@ -37,6 +43,19 @@ class State(StrEnum):
     CHANGED = "changed"
     MISSING = "missing"
     UNCOMPARED = "uncompared"  # by a digest that we do not have
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many References may still be compared."""
+
+    left: int = MAX_ALL_REFERENCES
+
+    def spend(self, count: int) -> None:
+        """Take some; OfdRefused ("too-many-references") where they are used up."""
+        self.left -= count
+        if self.left < 0:
+            raise refusal("too-many-references", f"> {MAX_ALL_REFERENCES}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +89,27 @@ class FoundSignature:
         return frozenset(name for name, state in self.files.items() if state in states)
 
 
-def find_signatures(package: OfdPackage, document: OfdDocument) -> list[FoundSignature]:
+def find_signatures(
+    package: OfdPackage, document: OfdDocument, budget: Budget
+) -> list[FoundSignature]:
     """Find the signatures of one document; OfdRefused where its Signatures.xml cannot be read."""
     if document.signatures is None:
         return []
-    records = read_signature_list(package.xml(document.signatures)).records
-    return [_find(package, document.signatures, record) for record in records]
+    found: dict[str, FoundSignature] = {}
+    answers = []
+    for record in read_signature_list(package.xml(document.signatures)).records:
+        # A file that is named again is not read again: that alone is wrong already.
+        signature = found.get(record.location) or _find(
+            package, document.signatures, record, budget
+        )
+        found[record.location] = signature
+        answers.append(replace(signature, record=record))
+    return answers
 
 
-def find_unlisted(package: OfdPackage, listed: Collection[str]) -> list[FoundSignature]:
+def find_unlisted(
+    package: OfdPackage, listed: Collection[str], budget: Budget
+) -> list[FoundSignature]:
     """Find the signatures whose Signature.xml is there although no list names it.
 
     listed: the names of those that a list names. Whoever takes a line out of a list, or the list
@@ -86,22 +117,28 @@ def find_unlisted(package: OfdPackage, listed: Collection[str]) -> list[FoundSig
     """
     found: list[FoundSignature] = []
     for name, packed in package.entries.items():
-        if name in listed or not may_have(packed.content, "SignedInfo"):
+        small = len(packed.content) <= MAX_SIGNATURE_XML_BYTES
+        if name in listed or not small or not may_have(packed.content, "SignedInfo"):
             continue
         if len(found) == MAX_SIGNATURES:
             break
         record = SignatureRecord("", SignatureType.SEAL, name)
-        signature = _find(package, None, record)
+        signature = _find(package, None, record, budget)
         if signature.problem is None:
             found.append(signature)
     return found
 
 
-def _find(package: OfdPackage, list_name: str | None, record: SignatureRecord) -> FoundSignature:
+def _find(
+    package: OfdPackage, list_name: str | None, record: SignatureRecord, budget: Budget
+) -> FoundSignature:
     name = None
     try:
         name = package.resolve(list_name or record.location, record.location)
+        if len(package.entry(name)) > MAX_SIGNATURE_XML_BYTES:
+            raise refusal("too-large", name)
         description = read_signature(package.xml(name))
+        budget.spend(len(description.references))
         seal = description.seal_location
         digest = find_digest(description.check_method)
         value_name = package.resolve(name, description.value_location)

@@ -18,6 +18,7 @@ from msb_seal.cms.verify import begin_cms
 from msb_seal.errors import SealRefused
 from msb_seal.ofd.coverage import broken_by, find_gap, name_some
 from msb_seal.ofd.found import FoundSignature, State
+from msb_seal.ofd.refusals import LIMITS
 from msb_seal.ofd.sentences import SIGNATURE_SENTENCES
 from msb_seal.ofd.signature_xml import SignatureType
 from msb_seal.seals.structure import kind_of, parse_seal_signature
@@ -56,7 +57,8 @@ class Case:
     """One signature among the document's others.
 
     names: all entries. inert: those that cannot alter what is seen. pages: the IDs of all pages.
-    later: the signatures that follow it in its list. others: what all others protect.
+    later: the signatures that follow it in its list. protected: by any signature. others: what
+    belongs to another document of the package and is protected there.
     """
 
     package: OfdPackage
@@ -65,6 +67,7 @@ class Case:
     inert: frozenset[str]
     pages: Collection[str]
     later: Sequence[FoundSignature]
+    protected: frozenset[str]
     others: frozenset[str]
 
 
@@ -73,7 +76,10 @@ def judge_signature(case: Case, around: Circumstances) -> Report:
     found = case.found
     if found.problem is not None:
         builder = ReportBuilder("unknown", required=("format",), sentences=SIGNATURE_SENTENCES)
-        builder.failed("format", "signature-unreadable", found.problem.en)
+        if found.problem.code in LIMITS:
+            builder.unknown("format", "limit", found.problem.en)
+        else:
+            builder.failed("format", "signature-unreadable", found.problem.en)
         return builder.conclude()
     builder = _begin(case, around)
     _tell_files(builder, found)
@@ -84,51 +90,61 @@ def judge_signature(case: Case, around: Circumstances) -> Report:
 
 def _begin(case: Case, around: Circumstances) -> ReportBuilder:
     """Take the steps of the seal signature or of the CMS, by what the value is."""
-    found, package = case.found, case.package
+    found = case.found
     assert found.description is not None  # noqa: S101 - without one there is a problem
-    assert found.description_name is not None  # noqa: S101 - the same
     assert found.value_name is not None  # noqa: S101 - the same
-    value, original = package.entry(found.value_name), package.entry(found.description_name)
-    claimed = found.description.time
-    is_seal = kind_of(value) is not None
-    if is_seal or (found.record.type is SignatureType.SEAL and not _is_bare(value)):
-        signature = _parsed(value)
-        builder = begin_seal_signature(
-            signature or value,
-            original=original,
-            trust=around.trust,
-            at=around.at,
-            revocation=around.revocation,
-            fetch=around.fetch,
-            statuses=around.statuses,
-            expected_property=found.description_name,
-            required=(*REQUIRED, "seal-match"),
-            sentences=SIGNATURE_SENTENCES,
-        )
-        if signature is not None:
-            _tell_seal_file(builder, case, signature)
-        _compare_times(builder, claimed)
-    elif _is_bare(value):
+    value, is_seal = case.package.entry(found.value_name), found.record.type is SignatureType.SEAL
+    holds_seal = kind_of(value) is not None
+    if _is_bare(value):
         # A deprecated form: SM2 over Signature.xml, by a key that nothing names.
         builder = ReportBuilder("bare", required=REQUIRED, sentences=SIGNATURE_SENTENCES)
         builder.warning("format", "bare")
         builder.unknown("signer-certificate", "no-certificate")
+    elif holds_seal or is_seal:
+        builder = _begin_seal(case, around, value)
     else:
         builder = begin_cms(
             value,
-            original=original,
+            original=_original(case),
             trust=around.trust,
             at=around.at,
             revocation=around.revocation,
             fetch=around.fetch,
-            claimed=claimed,
+            claimed=found.description.time,
             required=REQUIRED,
             sentences=SIGNATURE_SENTENCES,
         )
-        _compare_times(builder, claimed)
-    if is_seal is not (found.record.type is SignatureType.SEAL):
+    _compare_times(builder, found.description.time)
+    if holds_seal is not is_seal:
         builder.warning("format", "type-differs")
     return builder
+
+
+def _begin_seal(case: Case, around: Circumstances, value: bytes) -> ReportBuilder:
+    try:
+        signature = parse_seal_signature(value)
+    except SealRefused:
+        signature = None  # whose step `format` fails
+    builder = begin_seal_signature(
+        signature or value,
+        original=_original(case),
+        trust=around.trust,
+        at=around.at,
+        revocation=around.revocation,
+        fetch=around.fetch,
+        statuses=around.statuses,
+        expected_property=case.found.description_name,
+        required=(*REQUIRED, "seal-match"),
+        sentences=SIGNATURE_SENTENCES,
+    )
+    if signature is not None:
+        _tell_seal_file(builder, case, signature)
+    return builder
+
+
+def _original(case: Case) -> bytes:
+    assert case.found.description_name is not None  # noqa: S101 - without one there is a problem
+    return case.package.entry(case.found.description_name)
 
 
 def _is_bare(value: bytes) -> bool:
@@ -139,13 +155,6 @@ def _is_bare(value: bytes) -> bool:
     except SignatureRefused:
         return False
     return True
-
-
-def _parsed(value: bytes) -> SealSignature | None:
-    try:
-        return parse_seal_signature(value)
-    except SealRefused:
-        return None  # whose step `format` fails
 
 
 def _tell_seal_file(builder: ReportBuilder, case: Case, signature: SealSignature) -> None:
@@ -196,14 +205,17 @@ def _tell_coverage(builder: ReportBuilder, case: Case) -> None:
     gap = find_gap(
         case.names,
         protected=case.found.files,
-        protected_by_others=case.others,
+        protected_by_others=case.protected,
         inert=case.inert,
     )
+    by_others = [name for name in gap.by_others if name not in case.others]
     if gap.bare:
         builder.unknown("coverage", "unprotected", name_some(gap.bare))
-    if gap.by_others:
-        builder.unknown("coverage", "only-by-others", name_some(gap.by_others))
-    if not gap.bare and not gap.by_others:
+    if by_others:
+        builder.unknown("coverage", "only-by-others", name_some(by_others))
+    elif gap.by_others:
+        builder.warning("coverage", "other-document", name_some(gap.by_others))
+    elif not gap.bare:
         builder.ok("coverage")
     stamps = case.found.description.stamps if case.found.description else ()
     nowhere = {stamp.page_id for stamp in stamps} - set(case.pages)

@@ -9,7 +9,17 @@ from __future__ import annotations
 from msb_identity.foundation.text import showable
 from msb_seal.errors import OfdRefused
 
-LIMITS = frozenset({"encrypted", "unsupported", "too-large", "too-many-entries", "bomb"})
+LIMITS = frozenset(
+    {
+        "encrypted",
+        "unsupported",
+        "too-large",
+        "too-many-entries",
+        "too-many-signatures",
+        "too-many-references",
+        "bomb",
+    }
+)
 NOT_OFD = frozenset({"not-a-zip", "no-ofd-xml"})
 """The codes of a file that does not claim to be an OFD at all."""
 
@@ -22,6 +32,8 @@ _SENTENCES = {
     "encrypted": ("OFD 已加密", "the container is encrypted"),
     "unsupported": ("不支持的压缩方式", "a compression that is not supported"),
     "too-many-entries": ("OFD 中文件过多", "too many entries"),
+    "too-many-signatures": ("签名过多", "too many signatures"),
+    "too-many-references": ("签名保护的文件过多", "a signature of too many files or stamps"),
     "too-large": ("OFD 过大", "too large"),
     "bomb": ("压缩比过高，疑似压缩炸弹", "packed too densely: a decompression bomb"),
     "bad-name": ("文件名不合法", "an entry's name that is not allowed"),

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from msb_identity.foundation.report import Sentences
 
 SIGNATURE_SENTENCES: Final[Sentences] = {
+    ("format", "limit"): (
+        "超出本程序的处理范围，无法核验",
+        "it is beyond what this program takes on, and was not checked",
+    ),
     ("format", "signature-unreadable"): (
         "签名的描述文件无法读取",
         "the signature's own files cannot be read",
@@ -64,6 +68,10 @@ SIGNATURE_SENTENCES: Final[Sentences] = {
     ("coverage", "only-by-others"): (
         "有文件只受其他签名保护，本签名不为其作证",
         "files that only other signatures protect: this one does not vouch for them",
+    ),
+    ("coverage", "other-document"): (
+        "包内另有文档，由其自己的签名保护，本签名不为其作证",
+        "another document of the file has signatures of its own: this one does not vouch for it",
     ),
     ("coverage", "elsewhere"): (
         "文档引用了包外的内容",
@@ -129,10 +137,6 @@ DOCUMENT_SENTENCES: Final[Sentences] = {
     ("format", "ok"): ("OFD 结构正确", "the OFD is well formed"),
     ("format", "odd"): ("OFD 可读，但有不合规之处", "the OFD can be read but is odd"),
     ("format", "not-ofd"): ("不是 OFD 文件", "this is not an OFD"),
-    ("format", "limit"): (
-        "超出本程序的处理范围，无法核验",
-        "it is beyond what this program takes on, and was not checked",
-    ),
     ("format", "malformed"): ("OFD 已损坏", "the OFD is broken"),
     ("format", "unsigned"): ("文档没有任何签名或签章", "the document has no signature at all"),
     ("format", "same-file"): (

@@ -35,9 +35,9 @@ class Shown:
     unreadable: frozenset[str]
 
 
-def find_shown(package: OfdPackage) -> Shown:
-    """Follow every place of a file from OFD.xml on; never raises."""
-    return _Walk(package).walk()
+def find_shown(package: OfdPackage, start: str | None = None) -> Shown:
+    """Follow every place of a file from OFD.xml on, or from another entry; never raises."""
+    return _Walk(package).walk(start or package.resolve("/", ROOT_NAME))
 
 
 class _Walk:
@@ -50,8 +50,7 @@ class _Walk:
         self._waiting: list[str] = []
         self._left = MAX_FOLLOWED
 
-    def walk(self) -> Shown:
-        root = self._package.resolve("/", ROOT_NAME)
+    def walk(self, root: str) -> Shown:
         self._files.add(root)
         self._waiting.append(root)
         while self._waiting:

@@ -18,15 +18,17 @@ from typing import TYPE_CHECKING
 
 from msb_seal.errors import OfdRefused
 from msb_seal.ofd.boxes import Box, read_box
+from msb_seal.ofd.refusals import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lxml import etree
 
-MAX_SIGNATURES = 200
+MAX_SIGNATURES = 100
 MAX_STAMPS = 5_000
-MAX_REFERENCES = 5_000
+MAX_SIGNATURE_XML_BYTES = 2 * 1024 * 1024
+MAX_REFERENCES = 2_500
 MAX_TEXT = 1_024
 CHINA = timezone(timedelta(hours=8))
 _TIME = re.compile(
@@ -116,7 +118,7 @@ def read_signature_list(root: etree._Element) -> SignatureList:
         raise _broken("signature-list", f"the root is {_name(root)}")
     found = list(_children(root, "Signature"))
     if len(found) > MAX_SIGNATURES:
-        raise _broken("signature-list", f"more than {MAX_SIGNATURES} signatures")
+        raise refusal("too-many-signatures", f"> {MAX_SIGNATURES}")
     max_id = _only(root, "MaxSignId")
     return SignatureList(
         tuple(_record(element) for element in found), None if max_id is None else _text(max_id)
@@ -132,7 +134,7 @@ def read_signature(root: etree._Element) -> SignatureDescription:
     found = list(_children(references, "Reference"))
     stamps = list(_children(info, "StampAnnot"))
     if len(found) > MAX_REFERENCES or len(stamps) > MAX_STAMPS:
-        raise _broken("signature-xml", "too many References or StampAnnots")
+        raise refusal("too-many-references", f"{len(found)}, {len(stamps)}")
     seal = _only(info, "Seal")
     return SignatureDescription(
         provider=_provider(_only(info, "Provider")),

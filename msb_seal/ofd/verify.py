@@ -8,13 +8,15 @@ GB/T 33190-2016, clause 18; GB/T 38540-2020, clause 7.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from msb_identity.foundation.report import ReportBuilder
 from msb_identity.x509.revocation import RevocationPolicy
 from msb_seal.errors import OfdRefused
 from msb_seal.ofd.coverage import find_gap, inert_names, name_some
-from msb_seal.ofd.found import find_signatures, find_unlisted
+from msb_seal.ofd.found import Budget, find_signatures, find_unlisted
 from msb_seal.ofd.judged import Case, Circumstances, judge_signature
 from msb_seal.ofd.package import OfdPackage, child, local_name
 from msb_seal.ofd.refusals import LIMITS, NOT_OFD
@@ -22,7 +24,7 @@ from msb_seal.ofd.sentences import DOCUMENT_SENTENCES
 from msb_seal.ofd.shown import find_shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from msb_identity.foundation.report import Report
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 KIND = "ofd"
 REQUIRED = ("format", "coverage")
+MAX_TOLD_APART = 5
+"""Of so many documents in one package it is found out which files belong to which."""
 
 
 def check_ofd(
@@ -56,68 +60,92 @@ def check_ofd(
         package = OfdPackage.read(data)
     except OfdRefused as error:
         return _refused(error)
-    builder = ReportBuilder(KIND, required=("format",), sentences=DOCUMENT_SENTENCES)
+    budget = Budget()
     try:
-        found = [find_signatures(package, document) for document in package.documents]
+        found = [find_signatures(package, document, budget) for document in package.documents]
         pages = _page_ids(package)
     except OfdRefused as error:
-        builder.failed("format", "malformed", error.en)
-        return builder.conclude()
+        return _refused(error)
     listed = [signature for group in found for signature in group]
-    unlisted = find_unlisted(package, _names(listed))
+    unlisted = find_unlisted(package, _names(listed), budget)
+    if not listed and not unlisted:
+        return _undecided(KIND, "unsigned")
     # Where a document names no signature any more, those that are left tell what was changed.
     groups = found if listed else [unlisted]
-    signatures = listed or unlisted
-    if not signatures:
-        builder.unknown("format", "unsigned")
-        return builder.conclude()
     builder = ReportBuilder(KIND, required=REQUIRED, sentences=DOCUMENT_SENTENCES)
     _tell_format(builder, package, listed)
-    shown = find_shown(package)
-    inert = inert_names(_own_files(signatures), shown=shown.files)
-    _tell_coverage(
-        builder, package, signatures, shown=shown, inert=inert, unlisted=_names(unlisted)
-    )
+    whole = _Whole(package, groups, pages, find_shown(package))
+    _tell_coverage(builder, whole, unlisted=_names(unlisted))
     around = Circumstances(trust, at, revocation, fetch, statuses)
-    for group in groups:
-        for case in _cases(package, group, signatures, inert=inert, pages=pages):
-            builder.add_signature(judge_signature(case, around))
+    for case in whole.cases():
+        builder.add_signature(judge_signature(case, around))
     return builder.conclude()
 
 
-def _cases(
-    package: OfdPackage,
-    group: Sequence[FoundSignature],
-    every: Sequence[FoundSignature],
-    *,
-    inert: frozenset[str],
-    pages: frozenset[str],
-) -> Iterator[Case]:
-    """Give each signature of one document among all others."""
-    for index, signature in enumerate(group):
-        others = [other for other in every if other is not signature]
-        yield Case(
-            package,
-            signature,
-            names=package.names,
-            inert=inert,
-            pages=pages,
-            later=group[index + 1 :],
-            others=frozenset(name for other in others for name in other.files),
-        )
+@dataclass(frozen=True)
+class _Whole:
+    """The document with all its signatures, in groups by the package's documents."""
+
+    package: OfdPackage
+    groups: Sequence[Sequence[FoundSignature]]
+    pages: frozenset[str]
+    shown: Shown
+
+    @cached_property
+    def protected(self) -> frozenset[str]:
+        """What any signature protects."""
+        return _protected(signature for group in self.groups for signature in group)
+
+    @cached_property
+    def inert(self) -> frozenset[str]:
+        """The signatures' own files, as far as nothing that is shown refers to them."""
+        own = (s.own_files for group in self.groups for s in group)
+        return inert_names((name for files in own for name in files), shown=self.shown.files)
+
+    def cases(self) -> Iterator[Case]:
+        """Give each signature among all others."""
+        for number, group in enumerate(self.groups):
+            others = self._of_other_documents(number)
+            for index, signature in enumerate(group):
+                yield Case(
+                    self.package,
+                    signature,
+                    names=self.package.names,
+                    inert=self.inert,
+                    pages=self.pages,
+                    later=group[index + 1 :],
+                    protected=self.protected,
+                    others=others,
+                )
+
+    def _of_other_documents(self, number: int) -> frozenset[str]:
+        """Find what lies in another document's folder, is protected there, and not shown here."""
+        documents = self.package.documents
+        if not 1 < len(documents) <= MAX_TOLD_APART or len(self.groups) != len(documents):
+            return frozenset()
+        found: set[str] = set()
+        own_folder = documents[number].root.rpartition("/")[0]
+        for document, group in zip(documents, self.groups, strict=True):
+            folder = document.root.rpartition("/")[0] + "/"
+            if not f"{own_folder}/".startswith(folder):
+                found |= {name for name in _protected(group) if name.startswith(folder)}
+        return frozenset(found) - find_shown(self.package, documents[number].root).files
 
 
 def _refused(error: OfdRefused) -> Report:
     """Report a file that cannot be read as an OFD at all."""
     if error.code in NOT_OFD:
-        builder = ReportBuilder("unknown", required=("format",), sentences=DOCUMENT_SENTENCES)
-        builder.unknown("format", "not-ofd", error.en)
-        return builder.conclude()
-    builder = ReportBuilder(KIND, required=("format",), sentences=DOCUMENT_SENTENCES)
+        return _undecided("unknown", "not-ofd", error.en)
     if error.code in LIMITS:
-        builder.unknown("format", "limit", error.en)
-    else:
-        builder.failed("format", "malformed", error.en)
+        return _undecided(KIND, "limit", error.en)
+    builder = ReportBuilder(KIND, required=("format",), sentences=DOCUMENT_SENTENCES)
+    builder.failed("format", "malformed", error.en)
+    return builder.conclude()
+
+
+def _undecided(kind: str, code: str, detail: str = "") -> Report:
+    builder = ReportBuilder(kind, required=("format",), sentences=DOCUMENT_SENTENCES)
+    builder.unknown("format", code, detail)
     return builder.conclude()
 
 
@@ -137,18 +165,15 @@ def _tell_format(
         builder.ok("format", detail=str(len(listed)))
 
 
-def _tell_coverage(
-    builder: ReportBuilder,
-    package: OfdPackage,
-    signatures: Sequence[FoundSignature],
-    *,
-    shown: Shown,
-    inert: frozenset[str],
-    unlisted: frozenset[str],
-) -> None:
+def _tell_coverage(builder: ReportBuilder, whole: _Whole, *, unlisted: frozenset[str]) -> None:
     """Tell what no signature at all protects, and which signature no list names."""
-    protected = {name for signature in signatures for name in signature.files}
-    gap = find_gap(package.names, protected=protected, protected_by_others=(), inert=inert)
+    shown = whole.shown
+    gap = find_gap(
+        whole.package.names,
+        protected=whole.protected,
+        protected_by_others=(),
+        inert=whole.inert,
+    )
     steps = (
         ("unprotected", gap.bare),
         ("elsewhere", shown.elsewhere),
@@ -169,15 +194,15 @@ def _names(signatures: Sequence[FoundSignature]) -> frozenset[str]:
     return frozenset(s.description_name for s in signatures if s.description_name is not None)
 
 
-def _own_files(signatures: Sequence[FoundSignature]) -> frozenset[str]:
-    return frozenset(name for signature in signatures for name in signature.own_files)
+def _protected(signatures: Iterable[FoundSignature]) -> frozenset[str]:
+    return frozenset(name for signature in signatures for name in signature.files)
 
 
 def _page_ids(package: OfdPackage) -> frozenset[str]:
     """Give the IDs of the pages of all documents; OfdRefused where a Document.xml is broken."""
     found: set[str] = set()
-    for document in package.documents:
-        pages = child(package.xml(document.root), "Pages")
+    for root in {document.root for document in package.documents}:
+        pages = child(package.xml(root), "Pages")
         if pages is not None:
             found |= {page.get("ID") or "" for page in pages if local_name(page) == "Page"}
     return frozenset(found)

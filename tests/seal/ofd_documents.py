@@ -47,6 +47,10 @@ def _page(text: str, resource: int = 5) -> bytes:
 
 def document() -> Entries:
     """Two pages, a template, resources, an annotation, an attachment and a tag."""
+    return {**_structure(), **_content()}
+
+
+def _structure() -> Entries:
     return {
         "OFD.xml": _xml(
             "OFD",
@@ -67,6 +71,11 @@ def document() -> Entries:
             "<ofd:Attachments>Attachs/Attachments.xml</ofd:Attachments>"
             "<ofd:CustomTags>Tags/CustomTags.xml</ofd:CustomTags>",
         ),
+    }
+
+
+def _content() -> Entries:
+    return {
         "Doc_0/PublicRes.xml": _xml(
             "Res",
             '<ofd:Fonts><ofd:Font ID="4" FontName="宋体"/></ofd:Fonts>',
