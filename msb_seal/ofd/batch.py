@@ -164,7 +164,7 @@ def seal_files(
     and of names, never of keys. Files whose target is there are passed over. now: one signing time
     for all; each group's own by default.
 
-    Raises what open_batch raises.
+    Raises what open_batch raises, and OSError where a target cannot be written.
     """
     left = (job for job in jobs if not job.target.exists())
     groups = iter(lambda: list(islice(left, GROUP)), [])

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from lxml import etree
+from PIL import Image
 
 from msb_identity.foundation.report import Verdict
 from msb_identity.pki.keys import KeyKind
 from msb_seal.errors import OfdRefused, SealingRefused
+from msb_seal.ofd.compose import OfdBuilder
 from msb_seal.ofd.placement import At, AtKeyword, Straddle
+from msb_seal.ofd.reading import render_page
 from msb_seal.ofd.sign import prepare_ofd
+from msb_seal.ofd.sign_cms import sign_ofd_cms
 from tests.identity.authorities import DAY, NOW
 from tests.seal.archives import MINIMAL, archive
 from tests.seal.makers import EVERY, person, world
@@ -26,6 +31,7 @@ from tests.seal.ofd_documents import (
     sealed,
     unsealed,
 )
+from tests.seal.ofd_schema import require_valid
 from tests.seal.ofd_steps import codes
 
 if TYPE_CHECKING:
@@ -200,3 +206,25 @@ def test_a_seal_finds_its_keyword() -> None:
     assert 20 < x + width / 2 < 35
     assert 20 < y + height / 2 < 26
     assert checked(data).verdict is Verdict.VALID
+
+
+def test_composed_and_sealed_documents_follow_the_schema_and_show_their_seals() -> None:
+    builder = OfdBuilder({}, title="营业执照", doc_id="0" * 32)
+    for _ in range(2):
+        builder.page().rectangle(10, 10, width_mm=100, height_mm=50)
+    builder.attach("licence", b"<licence/>", extension="xml")
+    signer = world().signer
+    data = sealed(data=builder.to_bytes(), places=[At(1, 100, 200), Straddle()])
+    require_valid(data)
+    data = sign_ofd_cms(data, key=signer.key, certificate=signer.certificate, now=NOW)
+    data = sealed(data=data, final=True)
+    package = require_valid(data)
+    assert checked(data).verdict is Verdict.VALID
+    assert len(root_of(entries_of(data), "Doc_0/Signs/Signatures.xml")) == 4
+    page = Image.open(io.BytesIO(render_page(package, 1, dpi=25.4))).convert("RGB")
+    assert page.size == (210, 297)
+    red = page.getpixel((121, 221))
+    assert isinstance(red, tuple)
+    assert red[0] > 200 > red[1]
+    assert page.getpixel((60, 250)) == (255, 255, 255)
+    assert page.getpixel((205, 148)) != (255, 255, 255)
