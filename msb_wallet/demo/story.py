@@ -127,7 +127,6 @@ def _tell(out: Path) -> int:
     issuer = _set_up(story)
     holder = _sign_in(story)
     identifier = _issue(story, issuer)
-    device = ensure_signing_key(folder.keys / "device.jwk", KeyKind.P256)
     pack = CardPack(folder.store, Accounts(folder.store, folder.protector), audit=folder.audit)
     online = Verifier.from_trust(folder.trust, store=folder.store, audit=folder.audit)
     offline = Verifier.from_trust(folder.trust)
@@ -135,18 +134,10 @@ def _tell(out: Path) -> int:
     story.chapter("亮证与扫码", "Show and scan")
     cards = pack.cards(holder)
     story.say(f"卡包里有 {len(cards)} 张证照。", f"The card pack holds {len(cards)} licence.")
-    code = pack.show_online(holder, identifier)
-    shown = story.picture("1-online", code, "联网码，一次有效", "online code, good once")
-    story.scan(online, shown, "valid")
-    story.say("同一个码再扫一次：拒绝。", "The same code scanned again: refused.")
-    story.scan(online, shown, "invalid")
+    _scan_twice(story, online, pack.show_online(holder, identifier))
+    device = ensure_signing_key(folder.keys / "device.jwk", KeyKind.P256)
     credential = pack.bind_device(holder, identifier, device.public, issuer=issuer)
-    code = show_offline(credential, device)
-    shown = story.picture(
-        "2-offline", code, "离线码，设备签名", "offline code, signed by the device"
-    )
-    story.say("核验端断网，只用信任清单和状态列表。", "The counter is offline: lists only.")
-    story.scan(offline, shown, "valid")
+    _scan_offline(story, offline, show_offline(credential, device))
     code = pack.show_printed(holder, identifier)
     printed = story.picture(
         "3-printed", code, "纸质证照上的静态码", "static code of the paper licence"
@@ -156,20 +147,9 @@ def _tell(out: Path) -> int:
 
     story.chapter("注销", "Revoke")
     ready = pack.show_online(holder, identifier)
-    shown = story.picture(
-        "4-refused", ready, "注销前一刻亮出的码", "shown just before the revocation"
-    )
     issuer.status.change(identifier.short, Status.REVOKED, Reason.CANCELLED)
-    story.say(
-        "颁发机构注销了该证照，联网核验即时拒绝。", "The issuer revokes it: refused online at once."
-    )
-    story.scan(online, shown, "invalid")
-    folder.publish_status()
-    story.say(
-        "状态列表发布后，离线核验同样拒绝。",
-        "Once the list is published, offline checks refuse too.",
-    )
-    story.scan(offline, printed, "invalid")
+    _scan_revoked(story, online, ready)
+    _publish_and_scan(story, offline, printed)
     _tell_audit(story, holder)
     return _close(story, time.monotonic() - started)
 
@@ -259,6 +239,40 @@ def _issue(story: _Story, issuer: Issuer) -> LicenceIdentifier:
     story.say(f"证照标识 {identifier}", f"Licence identifier, GB/T 36904: {identifier}")
     story.folder.publish_status()
     return identifier
+
+
+def _scan_twice(story: _Story, online: Verifier, code: str) -> None:
+    shown = story.picture("1-online", code, "联网码，一次有效", "online code, good once")
+    story.scan(online, shown, "valid")
+    story.say("同一个码再扫一次：拒绝。", "The same code scanned again: refused.")
+    story.scan(online, shown, "invalid")
+
+
+def _scan_offline(story: _Story, offline: Verifier, code: str) -> None:
+    shown = story.picture(
+        "2-offline", code, "离线码，设备签名", "offline code, signed by the device"
+    )
+    story.say("核验端断网，只用信任清单和状态列表。", "The counter is offline: lists only.")
+    story.scan(offline, shown, "valid")
+
+
+def _scan_revoked(story: _Story, online: Verifier, ready: str) -> None:
+    shown = story.picture(
+        "4-refused", ready, "注销前一刻亮出的码", "shown just before the revocation"
+    )
+    story.say(
+        "颁发机构注销了该证照，联网核验即时拒绝。", "The issuer revokes it: refused online at once."
+    )
+    story.scan(online, shown, "invalid")
+
+
+def _publish_and_scan(story: _Story, offline: Verifier, printed: Path) -> None:
+    story.folder.publish_status()
+    story.say(
+        "状态列表发布后，离线核验同样拒绝。",
+        "Once the list is published, offline checks refuse too.",
+    )
+    story.scan(offline, printed, "invalid")
 
 
 def _tell_sizes(story: _Story) -> None:
