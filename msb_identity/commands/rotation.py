@@ -120,8 +120,8 @@ def _rotate_index(
     from msb_identity.foundation.rotation import finish_rebuild, rebuild, start_rebuild
 
     with store.read() as connection:
-        is_under_way = protector.indexes(connection).several
-    if is_under_way or not again:
+        live = protector.indexes(connection)
+    if not again or live.several or protector.index_ring.newest > live.version:
         version = start_rebuild(store, protector)
         yield f"盲索引密钥第 {version} 版已启用 / index key {version} is written from now on"
     for sealed in tables:

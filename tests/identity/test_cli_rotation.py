@@ -97,6 +97,19 @@ def test_a_key_of_indexes_is_replaced(world: World) -> None:
     assert SecretRing.open(world.folder / "keys" / "index.key").versions == (2,)
 
 
+@pytest.mark.parametrize(
+    ("secret", "file"), [("encryption", "encryption.key"), ("index", "index.key")]
+)
+def test_a_version_that_the_key_file_has_already_is_taken(
+    world: World, secret: str, file: str
+) -> None:
+    world.register()
+    assert SecretRing.open(world.folder / "keys" / file).add() == 2
+    assert rotate(world, secret, "--continue") == 0
+    assert SecretRing.open(world.folder / "keys" / file).versions == (2,)
+    assert found(world) == (world.name, world.name)
+
+
 def test_a_store_keeps_its_profile(world: World) -> None:
     protector = Protector.from_folder(world.store, world.folder / "keys", profile=Profile.GM)
     protector.rotate()
