@@ -16,6 +16,7 @@ from msb_identity.errors import EncodingRefused, KeyRefused, Refused
 from msb_identity.foundation.commands import (
     STORE_VARIABLE,
     CommandError,
+    check_new_files,
     print_reports,
     read_input,
     shown_name,
@@ -121,9 +122,7 @@ def _checkpoint(arguments: argparse.Namespace) -> int:
 
     out: Path = arguments.out
     name = shown_name(str(out))
-    if out.exists() or out.is_symlink():
-        zh, en = f"{name} 已存在，不覆盖", f"{name} exists and is not overwritten"
-        raise CommandError(zh, en)
+    check_new_files(out)
     key = read_signing_key(arguments.key)
     held = _held(arguments)
     store, store_name = _open_store(arguments)

@@ -12,6 +12,7 @@ from msb_identity.errors import CertificateRefused, IdentifierRefused, StoreErro
 from msb_identity.foundation.commands import (
     CALLED_WRONGLY,
     CommandError,
+    check_new_files,
     complain,
     parse_time,
     print_reports,
@@ -19,7 +20,7 @@ from msb_identity.foundation.commands import (
     shown_name,
     write_out,
 )
-from msb_identity.foundation.files import write_private_once, write_whole
+from msb_identity.foundation.files import new_private_file, write_whole
 from msb_identity.foundation.report import exit_code
 from msb_identity.people.identifiers import check_credit_code
 from msb_identity.pki.formats import encode_key, load_public_key
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from msb_identity.foundation.report import Report
     from msb_identity.x509.authority import CertificateAuthority
     from msb_identity.x509.certificate import Certificate
-    from msb_identity.x509.roles import Particulars, Role
 
 _Actions: TypeAlias = "argparse._SubParsersAction[CommandParser]"  # noqa: SLF001 - its one name
 _MAX_DAYS = 36_500
@@ -224,79 +224,98 @@ def _init(arguments: argparse.Namespace) -> int:
 
 def _issue(arguments: argparse.Namespace) -> int:
     """签发一张证书 / Issue a certificate for a request, a public key or a new key."""
-    from msb_identity.x509.authority import CERTIFICATE_LIFE, CertificateAuthority
-    from msb_identity.x509.roles import Particulars, Role
+    from msb_identity.x509.authority import CertificateAuthority
+    from msb_identity.x509.publishing import refuse_inside
 
-    if arguments.out.exists():
-        raise _exists(arguments.out)
     if (arguments.request is None) == (arguments.subject is None):
         zh, en = "--subject 与 --request 二者取一", "give --subject, or a --request that has one"
         raise CommandError(zh, en)
     authority = CertificateAuthority.open(arguments.dir)
-    particulars = Particulars(
-        dns_names=tuple(arguments.dns), credit_code=_credit_code(arguments.credit_code)
-    )
-    certificate = _certificate(
-        arguments,
-        authority,
-        role=Role(arguments.role),
-        particulars=particulars,
-        life=arguments.days or CERTIFICATE_LIFE,
-    )
+    outputs = [path for path in (arguments.out, arguments.new_key) if path is not None]
+    for path in outputs:
+        refuse_inside(path, authority)
+    check_new_files(*outputs)
+    certificate = _certificate(arguments, authority)
     above = authority.chain if arguments.chain else ()
-    write_whole(arguments.out, encode_pem(certificate, *above))
+    try:
+        write_whole(arguments.out, encode_pem(certificate, *above))
+    except OSError as error:
+        name, kept = shown_name(str(arguments.out)), f"issued/{certificate.serial:x}.pem"
+        zh = f"证书已签发，但无法写入 {name}；见机构文件夹中的 {kept}"
+        en = f"issued, but {name} cannot be written ({error.strerror}); its copy is {kept}"
+        raise CommandError(zh, en) from error
     _tell(certificate, as_json=arguments.json)
     return 0
 
 
-def _certificate(
-    arguments: argparse.Namespace,
-    authority: CertificateAuthority,
-    *,
-    role: Role,
-    particulars: Particulars,
-    life: timedelta,
-) -> Certificate:
+def _certificate(arguments: argparse.Namespace, authority: CertificateAuthority) -> Certificate:
+    """Issue as asked; where that is refused, no new key is left behind."""
+    from msb_identity.x509.authority import CERTIFICATE_LIFE
     from msb_identity.x509.requests import MAX_REQUEST_BYTES, CertificateRequest
+    from msb_identity.x509.roles import Particulars, Role
     from msb_identity.x509.subjects import Subject
 
+    role, life = Role(arguments.role), arguments.days or CERTIFICATE_LIFE
+    particulars = Particulars(
+        dns_names=tuple(arguments.dns), credit_code=_credit_code(arguments.credit_code)
+    )
     if arguments.request is not None:
         request = CertificateRequest.load(read_input(arguments.request, limit=MAX_REQUEST_BYTES))
         return authority.issue_for(request, role=role, particulars=particulars, life=life)
     subject = Subject.parse(arguments.subject)
     if arguments.public is not None:
         public = load_public_key(arguments.public)
-    else:
-        key = generate_key(KeyKind(arguments.kind))
-        try:
-            write_private_once(arguments.new_key, encode_key(key))
-        except FileExistsError:
-            raise _exists(arguments.new_key) from None
-        public = key.public
-    return authority.issue(subject, public, role=role, particulars=particulars, life=life)
+        return authority.issue(subject, public, role=role, particulars=particulars, life=life)
+    key = generate_key(KeyKind(arguments.kind))
+    with new_private_file(arguments.new_key, encode_key(key)):
+        return authority.issue(subject, key.public, role=role, particulars=particulars, life=life)
 
 
 def _crl(arguments: argparse.Namespace) -> int:
-    """吊销证书并签发吊销列表 / Revoke certificates, and make the next CRL."""
+    """吊销证书并签发吊销列表 / Revoke certificates, and make the next CRL.
+
+    --out may be an earlier CRL of this authority, and no other file that exists.
+    """
     from msb_identity.x509.authority import CRL_LIFE, CertificateAuthority
+    from msb_identity.x509.publishing import check_place
 
     authority = CertificateAuthority.open(arguments.dir)
-    for path in arguments.revoke:
-        # With its chain in the same file, the first is the one that is meant.
-        certificate = load_certificates(read_input(str(path), limit=MAX_BUNDLE_BYTES))[0]
-        if not certificate.issuer.matches(authority.certificate.subject):
-            name = shown_name(path.name)
-            zh, en = f"{name} 不是本机构签发的", f"{name} was not issued by this authority"
-            raise CommandError(zh, en)
-        authority.revoke(certificate.serial, reason=arguments.reason)
-    crl = authority.make_crl(life=arguments.days or CRL_LIFE)
-    write_whole(arguments.out, encode_pem(crl))
+    check_place(arguments.out, authority)
+    # All are read before any is revoked.
+    for serial in [_serial_to_revoke(path, arguments, authority) for path in arguments.revoke]:
+        if authority.revoked(serial) is None:
+            authority.revoke(serial, reason=arguments.reason)
+    crl = authority.publish_crl(arguments.out, life=arguments.days or CRL_LIFE)
     told = {"entries": len(crl), "next_update": _text(crl), "number": crl.number}
     if arguments.json:
         write_out(json.dumps(told))
     else:
         write_out(f"CRL {crl.number}: {len(crl)} → {told['next_update']}")
     return 0
+
+
+def _serial_to_revoke(
+    path: Path, arguments: argparse.Namespace, authority: CertificateAuthority
+) -> int:
+    """Read which certificate is meant; one revoked already, for the same reason, is no error.
+
+    A command that was interrupted can so be given again.
+    """
+    name = shown_name(path.name)
+    # With its chain in the same file, the first is the one that is meant.
+    certificate = load_certificates(read_input(str(path), limit=MAX_BUNDLE_BYTES))[0]
+    issued_here = certificate.issuer.matches(authority.certificate.subject)
+    if not issued_here or not authority.has_issued(certificate.serial):
+        zh, en = f"{name} 不是本机构签发的", f"{name} was not issued by this authority"
+        raise CommandError(zh, en)
+    earlier = authority.revoked(certificate.serial)
+    if earlier is not None:
+        if earlier.reason != arguments.reason:
+            zh = f"{name} 已因其他原因（{earlier.reason}）吊销"
+            en = f"{name} is revoked already, for another reason ({earlier.reason})"
+            raise CommandError(zh, en)
+        complain(f"{name} 此前已吊销", f"{name} was revoked before")
+    return certificate.serial
 
 
 def _verify(arguments: argparse.Namespace) -> int:
@@ -370,8 +389,3 @@ def _tell(certificate: Certificate, *, as_json: bool) -> None:
 
 def _text(crl: RevocationList) -> str:
     return crl.next_update.isoformat() if crl.next_update else ""
-
-
-def _exists(path: Path) -> CommandError:
-    name = shown_name(str(path))
-    return CommandError(f"{name} 已存在，不覆盖", f"{name} exists and is not overwritten")

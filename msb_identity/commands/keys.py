@@ -16,19 +16,22 @@ from msb_identity.envelopes.jwk import public_jwk
 from msb_identity.errors import KeyRefused, WrongPassword
 from msb_identity.foundation.commands import (
     CommandError,
+    already_there,
+    check_new_files,
     complain,
     read_input,
     read_password,
     shown_name,
     write_out,
 )
-from msb_identity.foundation.files import write_private_once, write_whole
+from msb_identity.foundation.files import refuse_shared, write_private_once, write_whole
 from msb_identity.pki.formats import (
     MAX_KEY_BYTES,
     KeyFormat,
     encode_key,
     encode_public_key,
     load_public_key,
+    looks_public,
     open_key_file,
 )
 from msb_identity.pki.keys import RSA_BITS, KeyKind, generate_key
@@ -41,7 +44,6 @@ if TYPE_CHECKING:
 
     from msb_identity.pki.keys import SigningKey, VerifyingKey
 
-_ONE_FILE = ("输出文件不能相同", "two outputs cannot share one file")
 _FORMATS = [str(form) for form in KeyFormat]
 
 
@@ -57,8 +59,7 @@ def add_key_commands(areas: Any) -> None:  # noqa: ANN401 - argparse's own type 
         "--bits",
         type=int,
         choices=RSA_BITS,
-        default=RSA_BITS[0],
-        help="RSA 密钥长度 / length of an RSA key",
+        help=f"RSA 密钥长度，默认 {RSA_BITS[0]} / length of an RSA key, {RSA_BITS[0]} by default",
     )
     _add_output(new, KeyFormat.JWK)
     new.set_defaults(command=_new)
@@ -128,7 +129,11 @@ def _add_output(action: argparse.ArgumentParser, form: KeyFormat) -> None:
 def _new(arguments: argparse.Namespace) -> int:
     """生成密钥，打印公钥 / Make a key, keep it in a private file and print its public JWK."""
     _check_outputs(arguments.out, arguments.public)
-    key = generate_key(KeyKind(arguments.kind), bits=arguments.bits)
+    kind = KeyKind(arguments.kind)
+    if arguments.bits is not None and kind is not KeyKind.RSA:
+        zh, en = "--bits 只用于 RSA", "--bits is for RSA keys alone"
+        raise CommandError(zh, en)
+    key = generate_key(kind, bits=arguments.bits or RSA_BITS[0])
     _write(arguments, key)
     write_out(json.dumps(public_jwk(key.public)))
     return 0
@@ -177,7 +182,9 @@ def _convert(arguments: argparse.Namespace) -> int:
     _check_outputs(arguments.out, arguments.public, arguments.certificates)
     found = _open_private(read_input(arguments.file, limit=MAX_KEY_BYTES), arguments)
     _write(arguments, found.key)
-    if arguments.certificates is not None:
+    if arguments.certificates is not None and not found.certificates:
+        complain("没有可写出的证书", "there is no certificate that could be written")
+    elif arguments.certificates is not None:
         pems = [write_pem("CERTIFICATE", certificate) for certificate in found.certificates]
         write_whole(arguments.certificates, b"".join(pems))
     for warning in found.warnings:
@@ -189,11 +196,20 @@ def _convert(arguments: argparse.Namespace) -> int:
 def _open_public(data: bytes) -> VerifyingKey | None:
     try:
         return load_public_key(data)
-    except KeyRefused:  # then it is a private key, or that error says what it is
-        return None
+    except KeyRefused:
+        if looks_public(data):
+            raise
+        return None  # then it is a private key, or the error of reading one says what it is
 
 
 def _open_private(data: bytes, arguments: argparse.Namespace) -> KeyFile:
+    found = _unlocked(data, arguments)
+    if arguments.file != "-" and not found.encrypted:
+        refuse_shared(Path(arguments.file))
+    return found
+
+
+def _unlocked(data: bytes, arguments: argparse.Namespace) -> KeyFile:
     if arguments.password_file is not None:
         return open_key_file(data, read_password(arguments.password_file))
     try:
@@ -210,7 +226,7 @@ def _write(arguments: argparse.Namespace, key: SigningKey) -> None:
     try:
         write_private_once(arguments.out, content)
     except FileExistsError:  # made by another process since we looked
-        raise _exists(arguments.out) from None
+        raise already_there(arguments.out) from None
     if arguments.public is not None:
         public_form = KeyFormat.PEM if form is KeyFormat.SEC1 else form
         write_whole(arguments.public, encode_public_key(key.public, public_form))
@@ -232,17 +248,7 @@ def _new_password(arguments: argparse.Namespace) -> str | None:
 
 
 def _check_outputs(*paths: Path | None) -> None:
-    given = [path for path in paths if path is not None]
-    for path in given:
-        if path.exists() or path.is_symlink():
-            raise _exists(path)
-    if len({path.resolve() for path in given}) < len(given):
-        raise CommandError(*_ONE_FILE)
-
-
-def _exists(path: Path) -> CommandError:
-    name = shown_name(str(path))
-    return CommandError(f"{name} 已存在，不覆盖", f"{name} exists and is not overwritten")
+    check_new_files(*(path for path in paths if path is not None))
 
 
 def _on_terminal() -> bool:

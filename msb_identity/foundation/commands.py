@@ -120,17 +120,41 @@ def read_input(name: str, *, limit: int) -> bytes:
 
 
 def read_password(name: str) -> str:
-    """Read a password: the first line of a file, or of stdin for "-"."""
+    """Read a password: the first line, which may be empty, of a file, or of stdin for "-"."""
     content = read_input(name, limit=MAX_PASSWORD_BYTES)
     lines = content.splitlines()
     try:
-        if len(content) > MAX_PASSWORD_BYTES or not lines or not lines[0]:
+        if len(content) > MAX_PASSWORD_BYTES or not lines:
             raise ValueError
         return lines[0].decode()
     except ValueError:
         zh = f"{shown_name(name)} 的第一行不是口令"
         en = f"the first line of {shown_name(name)} is no password"
         raise CommandError(zh, en) from None
+
+
+def check_new_files(*paths: Path) -> None:
+    """Raise CommandError unless each is the name of a new file of its own that can be made."""
+    for path in paths:
+        if str(path) == "-":
+            zh, en = "只写入文件，不写到标准输出", "that is written to a file, not to stdout"
+            raise CommandError(zh, en)
+        if path.exists() or path.is_symlink():
+            raise already_there(path)
+        above = next(folder for folder in path.absolute().parents if folder.exists())
+        if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+            name = shown_name(str(path))
+            zh, en = f"无法写入 {name}", f"{name} cannot be written there"
+            raise CommandError(zh, en)
+    if len({path.resolve() for path in paths}) < len(paths):
+        zh, en = "输出文件不能相同", "two outputs cannot share one file"
+        raise CommandError(zh, en)
+
+
+def already_there(path: Path) -> CommandError:
+    """Say that a file exists and stays as it is."""
+    name = shown_name(str(path))
+    return CommandError(f"{name} 已存在，不覆盖", f"{name} exists and is not overwritten")
 
 
 def shown_name(name: str) -> str:

@@ -59,15 +59,53 @@ def folder_lock(folder: Path) -> Iterator[None]:
 
 
 def write_private_once(path: Path, content: bytes) -> None:
-    """Make a private file (mode 0600) that must not exist yet; FileExistsError where it does."""
+    """Make a private file (mode 0600) that must not exist yet; FileExistsError where it does.
+
+    A hard link fails where the name is taken, so two processes cannot both make a key.
+    """
     make_folder(path.parent, PRIVATE_FOLDER_MODE)
+    if _link_nameless(path, content):
+        return
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     write_whole(temporary, content, mode=PRIVATE_MODE)
     try:
-        # A hard link fails where the name is taken, so two processes cannot both make a key.
         os.link(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_private_file(path: Path, content: bytes) -> Iterator[None]:
+    """Make a private file for what is done within, and take it away again where that fails."""
+    write_private_once(path, content)
+    try:
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _link_nameless(path: Path, content: bytes) -> bool:
+    """Fill a file that has no name until it is whole, so that a process killed here leaves none.
+
+    False where the file system, or a system without /proc, cannot do that.
+    """
+    try:
+        handle = os.open(path.parent, os.O_WRONLY | os.O_TMPFILE, PRIVATE_MODE)
+    except OSError:
+        return False
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(handle)
+        try:
+            # With a folder's handle given, Python calls linkat, which alone follows that link.
+            os.link(f"/proc/self/fd/{handle}", path, src_dir_fd=handle, follow_symlinks=True)
+        except FileExistsError:
+            raise
+        except OSError:
+            return False
+    return True
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -92,13 +130,25 @@ def read_private(path: Path) -> bytes:
     except OSError as error:
         message = f"cannot read {path.name}: {error.strerror}"
         raise StoreError(message) from error
-    if mode & 0o077:
-        message = f"{path.name} is open to others (mode {mode & 0o777:04o}); it must be 0600"
-        raise StoreError(message)
+    _refuse_shared(path, mode)
     if len(content) > MAX_KEY_FILE_BYTES:
         message = f"{path.name} is larger than any key file"
         raise StoreError(message)
     return content
+
+
+def refuse_shared(path: Path) -> None:
+    """Raise StoreError for a file that others on this machine could read or replace.
+
+    A pipe is its reader's alone and passes.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        message = f"cannot read {path.name}: {error.strerror}"
+        raise StoreError(message) from error
+    if stat.S_ISREG(mode):
+        _refuse_shared(path, mode)
 
 
 def secret_file(path: Path, *, size: int = 32) -> bytes:
@@ -111,3 +161,9 @@ def secret_file(path: Path, *, size: int = 32) -> bytes:
         message = f"{path.name} does not hold {size} bytes"
         raise StoreError(message)
     return content
+
+
+def _refuse_shared(path: Path, mode: int) -> None:
+    if mode & 0o077:
+        message = f"{path.name} is open to others (mode {mode & 0o777:04o}); it must be 0600"
+        raise StoreError(message)

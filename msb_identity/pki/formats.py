@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msb_identity.errors import EncodingRefused, KeyRefused, StoreError
+from msb_identity.foundation.files import refuse_shared
 from msb_identity.pki import der, pbes
 from msb_identity.pki.keys import KeyKind
 from msb_identity.pki.pem import BEGIN, read_pem, write_pem
@@ -56,7 +57,8 @@ def load_key(source: bytes | Path, password: str | bytes | None = None) -> Signi
     """Load a private key from bytes or a file, in whatever form it is.
 
     password: text or its UTF-8, for encrypted forms alone; KeyRefused where one was given for a key
-    that is not encrypted. StoreError where a file cannot be read. Parts of a PKCS#12 file that
+    that is not encrypted. StoreError where a file cannot be read, and where others than its owner
+    may read a key that is not encrypted. Parts of a PKCS#12 file that
     cannot be opened are logged as a warning; `open_key_file` gives them.
     """
     found = open_key_file(source, password)
@@ -69,13 +71,15 @@ def open_key_file(source: bytes | Path, password: str | bytes | None = None) -> 
     """Load a private key as `load_key` does, with what else a PKCS#12 file holds."""
     data, secret = _bytes_of(source), pbes.Password(password)
     try:
-        found, encrypted = _private(data, secret)
+        found = _private(data, secret)
     except EncodingRefused as error:
         message = f"no private key: {error}"
         raise KeyRefused(message) from error
-    if secret.given and not encrypted:
+    if secret.given and not found.encrypted:
         message = "a password was given, but the key is not encrypted"
         raise KeyRefused(message)
+    if isinstance(source, Path) and not found.encrypted:
+        refuse_shared(source)
     return found
 
 
@@ -98,6 +102,19 @@ def load_public_key(source: bytes | Path) -> VerifyingKey:
     except EncodingRefused as error:
         message = f"no public key: {error}"
         raise KeyRefused(message) from error
+
+
+def looks_public(data: bytes) -> bool:
+    """Whether this is meant to be a public key, though it may be one that is refused."""
+    if _is_json(data):
+        return b'"d"' not in data
+    if data.lstrip()[: len(BEGIN)] == BEGIN:
+        return any(f"{BEGIN.decode()}{label}-".encode() in data for label in (_SPKI, _PKCS1_PUBLIC))
+    try:
+        tags = [part.tag for part in der.read_der(data).sequence()]
+    except EncodingRefused:
+        return False
+    return tags == [der.SEQUENCE, der.BIT_STRING]
 
 
 def encode_key(
@@ -155,21 +172,21 @@ def _read(path: Path) -> bytes:
         raise StoreError(message) from error
 
 
-def _private(data: bytes, password: pbes.Password) -> tuple[KeyFile, bool]:
-    """Give the content, and whether it was encrypted."""
+def _private(data: bytes, password: pbes.Password) -> KeyFile:
     if _is_json(data):
-        return KeyFile(_private_jwk(data)), False
+        return KeyFile(_private_jwk(data))
     if data.lstrip()[: len(BEGIN)] == BEGIN:
         label, content = _one_block(data)
         reader = _READERS.get(label)
         if reader is None:
             message = f"{label} where a private key belongs"
             raise KeyRefused(message)
-        return KeyFile(reader(der.read_der(content), password)), label == _ENCRYPTED
+        key = reader(der.read_der(content), password)
+        return KeyFile(key, encrypted=label == _ENCRYPTED)
     if looks_like_pkcs12(element := der.read_ber(data)):
-        return read_pkcs12(element, password), True
+        return read_pkcs12(element, password)
     label = _label_of(der.read_der(data))
-    return KeyFile(_READERS[label](element, password)), label == _ENCRYPTED
+    return KeyFile(_READERS[label](element, password), encrypted=label == _ENCRYPTED)
 
 
 _READERS: Mapping[str, Callable[[der.Element, pbes.Password], SigningKey]] = {

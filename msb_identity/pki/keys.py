@@ -225,13 +225,14 @@ def base64url(data: bytes) -> str:
 
 
 def generate_key(
-    kind: KeyKind, *, bits: int = RSA_BITS[0], allow_slow_signing: bool = False
+    kind: KeyKind | str, *, bits: int = RSA_BITS[0], allow_slow_signing: bool = False
 ) -> SigningKey:
-    """Make a new key from the system's randomness.
+    """Make a new key from the system's randomness; ValueError for a kind there is not.
 
     bits: the length of an RSA key: 2048, 3072 or 4096; the other kinds have one length.
     allow_slow_signing: where only gmssl can do SM2 here, use it although it is not constant time.
     """
+    kind = KeyKind(kind)
     if kind is KeyKind.SM2:
         from msb_identity.pki.sm2 import SM2SigningKey
         from msb_identity.pki.sm2_backend import sm2_backend

@@ -50,11 +50,15 @@ _HMACS: Mapping[str, Callable[[], HashAlgorithm]] = {
 
 @dataclass(frozen=True, slots=True)
 class KeyFile:
-    """What a file held: its key, the DER of its certificates, and what could not be opened."""
+    """What a file held: its key, the DER of its certificates, and what could not be opened.
+
+    encrypted: whether only a password opens it, so that it may lie where others read it.
+    """
 
     key: SigningKey
     certificates: tuple[bytes, ...] = ()
     warnings: tuple[str, ...] = ()
+    encrypted: bool = False
 
 
 def looks_like_pkcs12(element: der.Element) -> bool:
@@ -107,7 +111,8 @@ def read_safe(content: bytes, password: pbes.Password) -> KeyFile:
         reasons = "".join(f"; {warning}" for warning in found.warnings)
         message = f"a PKCS#12 file with {len(found.keys)} keys, not one{reasons}"
         raise KeyRefused(message)
-    return KeyFile(found.keys[0], tuple(found.certificates), tuple(found.warnings))
+    certificates, warnings = tuple(found.certificates), tuple(found.warnings)
+    return KeyFile(found.keys[0], certificates, warnings, encrypted=True)
 
 
 @dataclass

@@ -4,10 +4,11 @@ authority.key      the CA's key (PKCS#8 in PEM, 0600)
 certificate.pem    its certificate, and above it those of its issuers, up to the root
 settings.json      where its CRL and its OCSP responder are reached
 issued/SERIAL.pem  every certificate that it issued, there before anybody gets it
-revoked/SERIAL.json, crl-number
+revoked/SERIAL.json, crl-number (of the last CRL; 0 at first)
 
 Every file is written whole, and what must be one of its kind is made once; so processes may share
-the folder. Serial numbers are 127 random bits.
+the folder. The certificate comes last: a folder without it has no authority yet. What an authority
+gives out goes elsewhere (publishing.py). Serial numbers are 127 random bits.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ from msb_identity.x509.crl import REASONS, RevocationList, Revoked
 from msb_identity.x509.files import MAX_BUNDLE_BYTES, encode_pem, load_certificates
 from msb_identity.x509.making import key_identifier, make_certificate, make_name
 from msb_identity.x509.names import read_name
-from msb_identity.x509.roles import Particulars, Role, role_extensions
+from msb_identity.x509.publishing import check_place
+from msb_identity.x509.roles import MAX_PATH_LENGTH, Particulars, Role, role_extensions
 from msb_identity.x509.statements import make_crl
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ SERIAL_BITS = 127
 _KEY, _CERTIFICATE, _SETTINGS = "authority.key", "certificate.pem", "settings.json"
 _ISSUED, _REVOKED, _CRL_NUMBER = "issued", "revoked", "crl-number"
 _MAX_STATE_BYTES = 65_536
+_NUMBER = re.compile(rb"[0-9]{1,50}\s*")
+_MAX_CRL_NUMBER = (1 << 159) - 1  # 20 octets (RFC 5280 section 5.2.3)
 _URL = re.compile(r"https?://[!-~]{1,2000}")
 _BACKDATED = timedelta(minutes=1)  # clocks of those who check are not all alike
 
@@ -83,39 +87,35 @@ class CertificateAuthority:
         """Make a root in `folder`, or an authority below `issuer`.
 
         crl_url, ocsp_url: where what this CA says of revocation will be; certificates name it.
-        AuthorityRefused where the folder has an authority already.
+        AuthorityRefused where the folder has an authority already. What an interrupted call left
+        is taken up again, with the key that is there.
         """
         _check_urls(crl_url, ocsp_url)
-        key = generate_key(kind)
+        _check_free(folder)
+        key = _left_key(folder, kind) or generate_key(kind)
         particulars = Particulars(path_length=path_length)
-        with folder_lock(folder):
-            if any((folder / name).exists() for name in (_KEY, _CERTIFICATE)):
-                message = f"{folder.name} has an authority already"
-                raise AuthorityRefused(message)
-            if issuer is None:
-                own = _make_root(key, subject, particulars, life=life or ROOT_LIFE, now=now)
-                chain: tuple[Certificate, ...] = (own,)
-            else:
-                own = issuer.issue(
-                    subject,
-                    key.public,
-                    role=Role.AUTHORITY,
-                    particulars=particulars,
-                    life=life or AUTHORITY_LIFE,
-                    now=now,
-                )
-                chain = (own, *issuer.chain)
-            settings = {"crl_url": crl_url, "format": 1, "ocsp_url": ocsp_url}
-            write_private_once(folder / _KEY, encode_key(key))
-            write_whole(folder / _SETTINGS, strict_json.dump(settings) + b"\n")
-            write_whole(folder / _CERTIFICATE, encode_pem(*chain))
-        return cls(folder, key, chain, crl_url, ocsp_url)
+        if issuer is None:
+            own = _make_root(key, subject, particulars, life=life or ROOT_LIFE, now=now)
+        else:
+            own = issuer.issue(
+                subject,
+                key.public,
+                role=Role.AUTHORITY,
+                particulars=particulars,
+                life=life or AUTHORITY_LIFE,
+                now=now,
+            )
+        chain = (own,) if issuer is None else (own, *issuer.chain)
+        made = cls(folder, key, chain, crl_url, ocsp_url)
+        made._write()
+        return made
 
     @classmethod
     def open(cls, folder: Path) -> CertificateAuthority:
         """Open the authority in `folder`; AuthorityRefused where there is none that is whole."""
         if not (folder / _CERTIFICATE).is_file():
-            message = f"{folder.name} has no authority"
+            begun = " yet: its init was interrupted" if (folder / _KEY).exists() else ""
+            message = f"{folder.name} has no authority{begun}"
             raise AuthorityRefused(message)
         chain = load_certificates(read_public_file(folder / _CERTIFICATE, limit=MAX_BUNDLE_BYTES))
         settings = strict_json.load_object(read_public_file(folder / _SETTINGS))
@@ -193,11 +193,45 @@ class CertificateAuthority:
         self, *, life: timedelta = CRL_LIFE, now: datetime | None = None
     ) -> RevocationList:
         """Make the next CRL: all that is revoked, under a number that no other CRL has."""
-        moment = aware(now)
         with folder_lock(self.folder):
-            number = self._crl_number() + 1
-            write_whole(self.folder / _CRL_NUMBER, f"{number}\n".encode())
-            revoked = sorted(self._all_revoked())
+            return self._next_crl(self._crl_number() + 1, life, aware(now))
+
+    def publish_crl(
+        self, place: Path, *, life: timedelta = CRL_LIFE, now: datetime | None = None
+    ) -> RevocationList:
+        """Make the next CRL and put it at `place`, over nothing but an earlier one of this CA."""
+        with folder_lock(self.folder):
+            number = self._crl_number()
+            earlier = check_place(place, self)
+            if earlier is not None and (earlier.number or 0) > number:
+                message = (
+                    f"{_CRL_NUMBER} says {number}, but {place.name} is number {earlier.number}"
+                )
+                raise AuthorityRefused(message)
+            crl = self._next_crl(number + 1, life, aware(now))
+            write_whole(place, encode_pem(crl))
+        return crl
+
+    def _write(self) -> None:
+        """Make the folder's files, the certificate last."""
+        settings = {"crl_url": self.crl_url, "format": 1, "ocsp_url": self.ocsp_url}
+        with folder_lock(self.folder):
+            _check_free(self.folder)
+            left = _left_key(self.folder, self.key.kind)
+            if left is None:
+                write_private_once(self.folder / _KEY, encode_key(self.key))
+            elif left.public != self.key.public:  # another process is at it
+                message = f"{self.folder.name} has the key of another init"
+                raise AuthorityRefused(message)
+            if not (self.folder / _CRL_NUMBER).exists():
+                write_whole(self.folder / _CRL_NUMBER, b"0\n")
+            write_whole(self.folder / _SETTINGS, strict_json.dump(settings) + b"\n")
+            write_whole(self.folder / _CERTIFICATE, encode_pem(*self.chain))
+
+    def _next_crl(self, number: int, life: timedelta, moment: datetime) -> RevocationList:
+        """Take that number and make the CRL; the caller holds the folder's lock."""
+        revoked = sorted(self._all_revoked())
+        write_whole(self.folder / _CRL_NUMBER, f"{number}\n".encode())
         return make_crl(
             self.key,
             self.certificate,
@@ -224,6 +258,9 @@ class CertificateAuthority:
         if read_name(der.read_der(subject)).matches(self.certificate.subject):
             message = "the subject is the authority's own name"
             raise AuthorityRefused(message)
+        if role is Role.AUTHORITY and not self._levels_below():
+            message = "its path length allows no authority below this one"
+            raise AuthorityRefused(message)
         if public.weak:
             message = "a key too short to be given a certificate"
             raise AuthorityRefused(message)
@@ -247,15 +284,23 @@ class CertificateAuthority:
         write_private_once(path, encode_pem(certificate))
         return certificate
 
+    def _levels_below(self) -> int:
+        """Count the levels of authorities that its own path length, and those above, leave."""
+        limits = [one.facts.path_length for one in self.chain]
+        left = [limit - above for above, limit in enumerate(limits) if limit is not None]
+        return max(0, min(left, default=MAX_PATH_LENGTH))
+
     def _crl_number(self) -> int:
+        """Give the number of the last CRL; it is never begun again where it was lost."""
         path = self.folder / _CRL_NUMBER
-        if not path.exists():
-            return 0
-        try:
-            return int(read_public_file(path, limit=_MAX_STATE_BYTES))
-        except ValueError as error:
-            message = f"{_CRL_NUMBER} holds no number"
-            raise AuthorityRefused(message) from error
+        content = read_public_file(path, limit=_MAX_STATE_BYTES) if path.exists() else b""
+        number = int(content) if _NUMBER.fullmatch(content) else _MAX_CRL_NUMBER
+        if number >= _MAX_CRL_NUMBER:
+            message = (
+                f"{_CRL_NUMBER} is missing or holds no number: write that of the last CRL there"
+            )
+            raise AuthorityRefused(message)
+        return number
 
     def _all_revoked(self) -> Iterator[tuple[int, Revoked]]:
         folder = self.folder / _REVOKED
@@ -287,6 +332,27 @@ def _make_root(
             particulars=particulars,
         ),
     )
+
+
+def _check_free(folder: Path) -> None:
+    """Refuse a folder that has an authority, or had one."""
+    if (folder / _CERTIFICATE).exists():
+        message = f"{folder.name} has an authority already"
+        raise AuthorityRefused(message)
+    if any((folder / name).exists() for name in (_ISSUED, _REVOKED)):
+        message = f"{folder.name} has an authority that lost {_CERTIFICATE}: put that back"
+        raise AuthorityRefused(message)
+
+
+def _left_key(folder: Path, kind: KeyKind) -> SigningKey | None:
+    """Give the key that an interrupted init left, since no key is ever overwritten."""
+    if not (folder / _KEY).exists():
+        return None
+    key = load_key(read_private(folder / _KEY))
+    if key.kind is not kind:
+        message = f"{folder.name} has an {key.kind} key of an interrupted init: ask for that kind"
+        raise AuthorityRefused(message)
+    return key
 
 
 def _check_urls(*urls: str | None) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from msb_identity.pki.keys import VerifyingKey
 
+MAX_PATH_LENGTH = 16
 _CREDIT_CODE = re.compile(r"[0-9A-Z]{18}")
 _DNS_NAME = re.compile(r"(?:\*\.)?(?:[A-Za-z0-9-]{1,63}\.)*[A-Za-z0-9-]{1,63}")
 _SIGNS = ("digital_signature", "non_repudiation")
@@ -115,8 +116,8 @@ def _basic_constraints(role: Role, particulars: Particulars) -> Any:  # noqa: AN
         return x509.BasicConstraints({"ca": False})
     values: dict[str, object] = {"ca": True}
     if particulars.path_length is not None:
-        if particulars.path_length < 0:
-            message = "a path length is not negative"
+        if not 0 <= particulars.path_length <= MAX_PATH_LENGTH:
+            message = f"a path length is 0 to {MAX_PATH_LENGTH}"
             raise AuthorityRefused(message)
         values["path_len_constraint"] = particulars.path_length
     return x509.BasicConstraints(values)

@@ -116,8 +116,7 @@ def begin_cms(
     for index, report in enumerate(reports):
         _take_over(builder, report, f"signer {index + 1}" if len(reports) > 1 else "")
     builder.signed_at = max((r.signed_at for r in reports if r.signed_at), default=None)
-    for name, value in reports[0].disclosed.items():
-        builder.disclose(name, value, label=reports[0].labels.get(name, ""))
+    _disclose(builder, reports)
     return builder
 
 
@@ -240,3 +239,11 @@ def _take_over(builder: ReportBuilder, report: Report, signer: str) -> None:
             builder.add(step.id, step.outcome, step.code, told)
     if report.verdict is not Verdict.VALID and builder.good_so_far():
         builder.unknown("signature-value", "unsupported", signer)
+
+
+def _disclose(builder: ReportBuilder, reports: Sequence[Report]) -> None:
+    """Name the signers, each under a name of its own."""
+    for index, report in enumerate(reports):
+        mark = f"_{index + 1}" if index else ""
+        for name, value in report.disclosed.items():
+            builder.disclose(name + mark, value, label=report.labels.get(name, ""))

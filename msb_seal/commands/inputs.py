@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from msb_identity.errors import CertificateRefused, StoreError, WrongPassword
 from msb_identity.foundation.commands import CommandError, parse_time, read_input, read_password
-from msb_identity.foundation.files import write_whole
+from msb_identity.foundation.files import refuse_shared, write_whole
 from msb_identity.pki.formats import MAX_KEY_BYTES, open_key_file
 from msb_identity.x509.fetch import HttpFetcher
 from msb_identity.x509.files import MAX_BUNDLE_BYTES, load_certificates
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from msb_identity.pki.keys import SigningKey
+    from msb_identity.pki.pkcs12 import KeyFile
     from msb_identity.x509.certificate import Certificate
     from msb_identity.x509.fetch import Fetcher
     from msb_seal.seals.model import ElectronicSeal
@@ -103,15 +104,22 @@ def add_key_arguments(parser: argparse.ArgumentParser, *, whose: str = "") -> No
 
 def read_key(name: str, password_file: str | None) -> SigningKey:
     """Read a private key; an encrypted one with the password of that file, or from the terminal."""
+    found = _unlocked(name, password_file)
+    if name != "-" and not found.encrypted:
+        refuse_shared(Path(name))
+    return found.key
+
+
+def _unlocked(name: str, password_file: str | None) -> KeyFile:
     data = read_input(name, limit=MAX_KEY_BYTES)
     if password_file is not None:
-        return open_key_file(data, read_password(password_file)).key
+        return open_key_file(data, read_password(password_file))
     try:
-        return open_key_file(data).key
+        return open_key_file(data)
     except WrongPassword:
         if name == "-" or sys.stdin is None or not sys.stdin.isatty():
             raise
-    return open_key_file(data, getpass.getpass("口令 / password: ")).key
+    return open_key_file(data, getpass.getpass("口令 / password: "))
 
 
 def read_certificate(name: str) -> Certificate:

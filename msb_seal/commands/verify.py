@@ -18,6 +18,8 @@ from msb_identity.foundation.commands import (
 )
 from msb_identity.foundation.report import ReportBuilder, exit_code
 from msb_seal.commands.inputs import Whom, add_trust_arguments, read_whom
+from msb_seal.commands.states import add_states_arguments, read_states
+from msb_seal.ofd.verify import check_ofd
 from msb_seal.seals.structure import kind_of
 from msb_seal.seals.verify import check_seal, check_seal_signature
 
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
     _Actions: TypeAlias = "argparse._SubParsersAction[CommandParser]"  # noqa: SLF001 - its one name
 
 MAX_FILE_BYTES = 256_000_000
-_HEAD_BYTES = 1_024  # a PDF's header, or a maker's text before a ZIP, stands within
+_PDF_HEAD_BYTES = 1_024  # ISO 32000-1 annex H.3.4.1
+_ZIP_MARK, _ZIP_HEAD_BYTES = b"PK\3\4", 65_536  # some makers write a text of theirs before it
 _SENTENCES: Sentences = {
     ("format", "ok"): ("文件类型已识别", "the kind of file is known"),
     ("format", "unknown-kind"): ("无法识别的文件类型", "this is no kind of file that we know"),
@@ -55,6 +58,7 @@ def add_commands(commands: _Actions) -> None:
         "verify", help="验章 / verify seals and sealed files", description=_verify.__doc__
     )
     add_trust_arguments(verify)
+    add_states_arguments(verify)
     verify.add_argument(
         "--original",
         metavar="FILE",
@@ -82,9 +86,17 @@ def check_file(data: bytes, options: Options) -> Report:
         )
     if kind is not None:
         return _check_signature(kind, data, options)
-    head = data[:_HEAD_BYTES]
-    if b"%PDF-" in head:
+    if b"%PDF-" in data[:_PDF_HEAD_BYTES]:
         return _undecided("pdf", "unsupported")
+    if _ZIP_MARK in data[:_ZIP_HEAD_BYTES]:
+        return check_ofd(
+            data,
+            trust=options.whom.trust,
+            at=options.whom.at,
+            revocation=options.whom.revocation,
+            fetch=options.whom.fetch,
+            statuses=options.statuses,
+        )
     return _undecided("unknown", "unknown-kind")
 
 
@@ -117,6 +129,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     options = Options(
         read_whom(arguments),
         None if original is None else read_input(original, limit=MAX_FILE_BYTES),
+        read_states(arguments),
     )
     reports: list[tuple[str, Report]] = []
     unreadable = False

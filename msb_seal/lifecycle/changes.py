@@ -37,6 +37,7 @@ def first_row(application: Application, record: str, at: int) -> dict[str, Any]:
         "state": str(LifeState.APPLIED),
         "reason": "",
         "since": at,
+        "inactive_since": at,
         "epoch": 0,
     }
 

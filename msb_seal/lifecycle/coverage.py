@@ -6,7 +6,7 @@ page is two look-ups by index, however many units and seals there are.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -93,11 +93,6 @@ def coverage_pages(
     while page := coverage_page(store, units, types, after=after, limit=MAX_PAGE, now=now):
         yield from page
         after = page[-1].unit.code
-
-
-def count_standings(rows: Iterator[Coverage]) -> Counter[tuple[int, Standing]]:
-    """Count units by type and standing."""
-    return Counter((row.type, row.standing) for row in rows)
 
 
 def _coverage(

@@ -63,11 +63,13 @@ class Filings:
         query = select(filings).where(filings.c.record == record).order_by(filings.c.epoch)
         return self._read(query)
 
-    def note(self, filing: Filing, receipt: str, *, by: str, now: datetime | None = None) -> None:
+    def note(
+        self, record: str, epoch: int, receipt: str, *, by: str, now: datetime | None = None
+    ) -> None:
         """Note that it was filed; the same receipt again changes nothing."""
         if not 0 < len(receipt) <= MAX_REFERENCE_CHARS or not is_showable(receipt):
             raise refused("content", "receipt")
-        here = (filings.c.record == filing.record) & (filings.c.epoch == filing.epoch)
+        here = (filings.c.record == record) & (filings.c.epoch == epoch)
         with self._store.write(locks=()) as connection:
             row = connection.execute(select(filings).where(here).with_for_update()).first()
             if row is None:
@@ -81,8 +83,8 @@ class Filings:
             self._audit.record(
                 "seal.filed",
                 actor=by,
-                object_=filing.record,
-                details={"epoch": filing.epoch, "receipt": receipt},
+                object_=record,
+                details={"epoch": epoch, "receipt": receipt},
                 now=now,
                 connection=connection,
             )

@@ -297,7 +297,8 @@ def _prefixes(connection: Connection) -> list[str]:
 
 
 def _entries(connection: Connection, prefix: str) -> dict[str, dict[str, object]]:
-    query = select(seals.c.fingerprint, seals.c.state, seals.c.since, seals.c.reason).where(
+    since = func.coalesce(seals.c.inactive_since, seals.c.since).label("since")
+    query = select(seals.c.fingerprint, seals.c.state, since, seals.c.reason).where(
         seals.c.fingerprint >= prefix, seals.c.fingerprint < prefix + "g"
     )
     found = {}

@@ -33,9 +33,11 @@ class SealRecord:
     """One seal's place in its life; what is in the seal lies elsewhere (`SealRegistry.seal`).
 
     reference: the number under which the unit's application was taken in (受理编号).
-    since: when it came into this state; epoch: counts its states. asked_end: the end that somebody
-    asked for and nobody has confirmed. usable_until: the end of its period, or of the last of its
-    signer certificates, whichever comes first; none until it is made.
+    since: when it came into this state; inactive_since: since when nobody may use it, through all
+    the states since, so that a lost seal counts from its loss when it is cancelled later; none
+    while it is active. epoch: counts its states. asked_end: the end that somebody asked for and
+    nobody has confirmed. usable_until: the end of its period, or of the last of its signer
+    certificates, whichever comes first; none until it is made.
     """
 
     record: str
@@ -49,6 +51,7 @@ class SealRecord:
     state: LifeState
     reason: str
     since: datetime
+    inactive_since: datetime | None
     epoch: int
     asked_end: LifeState | None
     asked_reason: str | None
@@ -121,8 +124,9 @@ def record_of(row: Row[tuple[object, ...]]) -> SealRecord:
     values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
     for name in ("valid_from", "valid_until", "since"):
         values[name] = from_seconds(values[name])
-    if values["usable_until"] is not None:
-        values["usable_until"] = from_seconds(values["usable_until"])
+    for name in ("usable_until", "inactive_since"):
+        if values[name] is not None:
+            values[name] = from_seconds(values[name])
     values["state"] = LifeState(values["state"])
     if values["asked_end"] is not None:
         values["asked_end"] = LifeState(values["asked_end"])

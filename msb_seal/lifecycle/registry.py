@@ -293,7 +293,10 @@ class SealRegistry:
         """Write one change; where a seal is issued in the place of another, end that one too."""
         to = RULES[act].to
         if to is not None:
-            values |= {"state": str(to), "since": moment(now), "epoch": old.epoch + 1}
+            at = moment(now)
+            values |= {"state": str(to), "since": at, "epoch": old.epoch + 1}
+            is_active, was = to is LifeState.ACTIVE, old.inactive_since
+            values["inactive_since"] = None if is_active else at if was is None else seconds(was)
         connection.execute(update(seals).where(seals.c.record == old.record).values(values))
         if act is Act.ISSUE and old.renews is not None:
             self._end_renewed(connection, old.renews, by=by, now=now)
@@ -355,4 +358,5 @@ def published_status(record: SealRecord, *, known_at: datetime) -> SealStatus | 
     if not record.is_made:
         return None
     reason = NOT_ISSUED if record.state is LifeState.MADE else record.reason
-    return SealStatus(PUBLISHED[record.state], record.since, known_at, reason)
+    since = record.inactive_since or record.since
+    return SealStatus(PUBLISHED[record.state], since, known_at, reason)

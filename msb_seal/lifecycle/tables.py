@@ -52,6 +52,7 @@ seals = Table(
     Column("state", String(20), nullable=False),
     Column("reason", String(REASON_CHARS), nullable=False),
     Column("since", BigInteger, nullable=False),
+    Column("inactive_since", BigInteger),  # none while it is active
     Column("epoch", BigInteger, nullable=False),  # counts changes of the state
     Column("asked_end", String(20)),
     Column("asked_reason", String(REASON_CHARS)),

@@ -40,6 +40,9 @@ _UTF8_FLAG = 0x0800
 _MAX_DESCRIPTOR = 24
 _UNICODE_PATH_FIELD = 0x7075
 _ESCAPED_SIZE = 0xFFFFFFFF  # the true size stands in a ZIP64 field
+_TINY, _SMALL = 640, 8_192
+_PACK_SMALL = (3, zlib.DEFLATED, -13, 6)  # level, method, window, memory
+_PACK_LARGE = (6, zlib.DEFLATED, -15, 8)
 _VERSION = 20
 _DATE = (1 << 5) | 1  # 1980-01-01, the first day that ZIP knows
 
@@ -61,8 +64,10 @@ class Packed:
     def of(cls, content: bytes, *, compress: bool = True) -> Packed:
         """Pack the content; without `compress` it is stored as it is (pictures, signatures)."""
         crc = zlib.crc32(content)
-        if compress:
-            packer = zlib.compressobj(zlib.Z_DEFAULT_COMPRESSION, zlib.DEFLATED, -15)
+        if compress and len(content) > _TINY:
+            # Making tables for a window of 32 KiB takes longer than packing a small page.
+            small = len(content) <= _SMALL
+            packer = zlib.compressobj(*(_PACK_SMALL if small else _PACK_LARGE))
             stored = packer.compress(content) + packer.flush()
             if len(stored) < len(content):
                 return cls(content, stored, DEFLATED, crc)

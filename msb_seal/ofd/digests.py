@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from msb_identity.pki.sm import sm3
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 SM3_OID = "1.2.156.10197.1.401"
 SHA256_OID = "2.16.840.1.101.3.4.2.1"
 DEFAULT_METHOD = "MD5"
+MAX_REMEMBERED, MAX_REMEMBERED_BYTES = 256, 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,24 @@ _BY_NAME: Mapping[str, FileDigest] = {
     "MD5": MD5,
     MD5.oid: MD5,
 }
+
+
+class RememberedDigest:
+    """A digest that remembers contents: a batch's documents share fonts and templates.
+
+    It remembers at most MAX_REMEMBERED contents, none longer than MAX_REMEMBERED_BYTES.
+    """
+
+    def __init__(self, digest: FileDigest) -> None:
+        """Remember nothing yet."""
+        self._compute = digest.compute
+        self._remembered = lru_cache(MAX_REMEMBERED)(digest.compute)
+
+    def __call__(self, content: bytes) -> bytes:
+        """Give the content's digest."""
+        if len(content) > MAX_REMEMBERED_BYTES:
+            return self._compute(content)
+        return self._remembered(content)
 
 
 def find_digest(method: str | None) -> FileDigest | None:

@@ -13,12 +13,21 @@ from typing import TYPE_CHECKING
 
 from msb_seal.errors import OfdRefused
 from msb_seal.ofd.digests import find_digest
-from msb_seal.ofd.signature_xml import read_signature, read_signature_list
+from msb_seal.ofd.package import may_have
+from msb_seal.ofd.signature_xml import (
+    MAX_SIGNATURES,
+    SignatureRecord,
+    SignatureType,
+    read_signature,
+    read_signature_list,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from msb_seal.ofd.digests import FileDigest
     from msb_seal.ofd.package import OfdDocument, OfdPackage
-    from msb_seal.ofd.signature_xml import Reference, SignatureDescription, SignatureRecord
+    from msb_seal.ofd.signature_xml import Reference, SignatureDescription
 
 
 class State(StrEnum):
@@ -34,13 +43,14 @@ class State(StrEnum):
 class FoundSignature:
     """One signature as far as it could be read.
 
-    list_name, description_name, value_name, seal_name: absolute names of its files; the last is
-    None where Signature.xml names no Seal.esl. problem: why it cannot be judged.
+    list_name, description_name, value_name, seal_name: absolute names of its files; the first is
+    None where no list names the signature, the last where Signature.xml names no Seal.esl.
+    problem: why it cannot be judged.
     files: the state of every protected file, by absolute name.
     """
 
     record: SignatureRecord
-    list_name: str
+    list_name: str | None
     description_name: str | None = None
     description: SignatureDescription | None = field(default=None, repr=False)
     value_name: str | None = None
@@ -68,10 +78,29 @@ def find_signatures(package: OfdPackage, document: OfdDocument) -> list[FoundSig
     return [_find(package, document.signatures, record) for record in records]
 
 
-def _find(package: OfdPackage, list_name: str, record: SignatureRecord) -> FoundSignature:
+def find_unlisted(package: OfdPackage, listed: Collection[str]) -> list[FoundSignature]:
+    """Find the signatures whose Signature.xml is there although no list names it.
+
+    listed: the names of those that a list names. Whoever takes a line out of a list, or the list
+    out of OFD.xml, makes a seal vanish from the page while its files stay.
+    """
+    found: list[FoundSignature] = []
+    for name, packed in package.entries.items():
+        if name in listed or not may_have(packed.content, "SignedInfo"):
+            continue
+        if len(found) == MAX_SIGNATURES:
+            break
+        record = SignatureRecord("", SignatureType.SEAL, name)
+        signature = _find(package, None, record)
+        if signature.problem is None:
+            found.append(signature)
+    return found
+
+
+def _find(package: OfdPackage, list_name: str | None, record: SignatureRecord) -> FoundSignature:
     name = None
     try:
-        name = package.resolve(list_name, record.location)
+        name = package.resolve(list_name or record.location, record.location)
         description = read_signature(package.xml(name))
         seal = description.seal_location
         digest = find_digest(description.check_method)

@@ -217,7 +217,7 @@ def _tell_later_changes(builder: ReportBuilder, case: Case) -> None:
     culprits = broken_by(
         gone,
         later={later.record.id: later.files_in(State.INTACT) for later in case.later},
-        rewritten_by_signing={found.list_name},
+        rewritten_by_signing=() if found.list_name is None else (found.list_name,),
     )
     if culprits:
         detail = f"{', '.join(culprits)}: {name_some(gone)}"

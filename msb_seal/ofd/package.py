@@ -79,9 +79,17 @@ class OfdPackage:
         return cls._of(entries, folded, oddities)
 
     @classmethod
-    def of(cls, entries: Mapping[str, Packed]) -> OfdPackage:
-        """Make a package from entries in memory, under normal absolute names."""
-        return cls._of(dict(entries), {_fold(name): name for name in entries}, set())
+    def of(
+        cls, entries: Mapping[str, Packed], *, documents: tuple[OfdDocument, ...] | None = None
+    ) -> OfdPackage:
+        """Make a package from entries in memory, under normal absolute names.
+
+        documents: what OFD.xml says, where whoever wrote it knows that without reading it again.
+        """
+        folded = {_fold(name): name for name in entries}
+        if documents is not None:
+            return cls(dict(entries), documents, (), folded)
+        return cls._of(dict(entries), folded, set())
 
     @classmethod
     def _of(
@@ -154,9 +162,9 @@ class OfdWriter:
             if name not in leave_out:
                 self.add_packed(name, packed)
 
-    def to_package(self) -> OfdPackage:
-        """Give what was added as a package, without writing and reading the archive."""
-        return OfdPackage.of(self._entries)
+    def to_package(self, *, documents: tuple[OfdDocument, ...] | None = None) -> OfdPackage:
+        """Give what was added as a package (OfdPackage.of), without writing the archive."""
+        return OfdPackage.of(self._entries, documents=documents)
 
     def to_bytes(self) -> bytes:
         """Write the archive."""
@@ -199,12 +207,18 @@ def parse_xml(data: bytes, *, name: str = "") -> etree._Element:
         resolve_entities=False, no_network=True, load_dtd=False, remove_pis=True
     )
     try:
-        element = etree.fromstring(data.strip(), parser)
+        element = etree.fromstring(data.lstrip(), parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise refusal("bad-xml", name) from error
     if element.getroottree().docinfo.internalDTD is not None:
         raise refusal("bad-xml", f"{name} (DOCTYPE)")
     return element
+
+
+def may_have(data: bytes, name: str) -> bool:
+    """Whether XML may have elements of that ASCII name: a look at the bytes that spares parsing."""
+    in_utf16 = b"\0" in data[:4] or data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return in_utf16 or name.encode() in data
 
 
 def local_name(element: etree._Element) -> str:

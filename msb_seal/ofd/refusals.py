@@ -32,6 +32,7 @@ _SENTENCES = {
     "bad-structure": ("OFD 结构不符合 GB/T 33190", "the structure is not that of an OFD"),
     "bad-value": ("内容不能写入 OFD", "a value that cannot be written"),
     "missing-glyph": ("字体中缺少字符", "a character that the font has no glyph for"),
+    "too-long": ("文字过长，放不下", "a text too long for its room"),
     "missing-font": ("没有准备的字体", "a font that was not prepared"),
     "bad-picture": ("图片无法读取", "a picture that cannot be read"),
     "no-page": ("没有该页", "there is no such page"),

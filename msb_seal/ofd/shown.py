@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msb_seal.errors import OfdRefused
 from msb_seal.ofd.coverage import Target, locations
-from msb_seal.ofd.package import ROOT_NAME
+from msb_seal.ofd.package import ROOT_NAME, may_have
 
 if TYPE_CHECKING:
     from msb_seal.ofd.coverage import Location
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 MAX_FOLLOWED = 20_000
 """So many places are followed; a package has at most 2,000 entries."""
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +81,9 @@ class _Walk:
         elif target not in self._files:
             self._files.add(target)
             if location.target is Target.INDEX or (
-                location.target is Target.PAGE and self._names_resources(target)
+                location.target is Target.PAGE and may_have(self._package.entry(target), "PageRes")
             ):
                 self._waiting.append(target)
-
-    def _names_resources(self, page: str) -> bool:
-        """Whether a page must be parsed: most name no resources of their own."""
-        content = self._package.entry(page)
-        in_utf16 = b"\0" in content[:4] or content.startswith(_UTF16_MARKS)
-        return in_utf16 or b"PageRes" in content
 
     def _resolve(self, base: str, path: str) -> str | None:
         try:

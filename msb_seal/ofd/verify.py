@@ -14,7 +14,7 @@ from msb_identity.foundation.report import ReportBuilder
 from msb_identity.x509.revocation import RevocationPolicy
 from msb_seal.errors import OfdRefused
 from msb_seal.ofd.coverage import find_gap, inert_names, name_some
-from msb_seal.ofd.found import find_signatures
+from msb_seal.ofd.found import find_signatures, find_unlisted
 from msb_seal.ofd.judged import Case, Circumstances, judge_signature
 from msb_seal.ofd.package import OfdPackage, child, local_name
 from msb_seal.ofd.refusals import LIMITS, NOT_OFD
@@ -22,7 +22,7 @@ from msb_seal.ofd.sentences import DOCUMENT_SENTENCES
 from msb_seal.ofd.shown import find_shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from msb_identity.foundation.report import Report
@@ -63,30 +63,48 @@ def check_ofd(
     except OfdRefused as error:
         builder.failed("format", "malformed", error.en)
         return builder.conclude()
-    signatures = [signature for group in found for signature in group]
+    listed = [signature for group in found for signature in group]
+    unlisted = find_unlisted(package, _names(listed))
+    # Where a document names no signature any more, those that are left tell what was changed.
+    groups = found if listed else [unlisted]
+    signatures = listed or unlisted
     if not signatures:
         builder.unknown("format", "unsigned")
         return builder.conclude()
     builder = ReportBuilder(KIND, required=REQUIRED, sentences=DOCUMENT_SENTENCES)
-    _tell_format(builder, package, signatures)
+    _tell_format(builder, package, listed)
     shown = find_shown(package)
     inert = inert_names(_own_files(signatures), shown=shown.files)
-    _tell_coverage(builder, package, signatures, shown, inert)
+    _tell_coverage(
+        builder, package, signatures, shown=shown, inert=inert, unlisted=_names(unlisted)
+    )
     around = Circumstances(trust, at, revocation, fetch, statuses)
-    for group in found:
-        for index, signature in enumerate(group):
-            others = [other for other in signatures if other is not signature]
-            case = Case(
-                package,
-                signature,
-                names=package.names,
-                inert=inert,
-                pages=pages,
-                later=group[index + 1 :],
-                others=frozenset(name for other in others for name in other.files),
-            )
+    for group in groups:
+        for case in _cases(package, group, signatures, inert=inert, pages=pages):
             builder.add_signature(judge_signature(case, around))
     return builder.conclude()
+
+
+def _cases(
+    package: OfdPackage,
+    group: Sequence[FoundSignature],
+    every: Sequence[FoundSignature],
+    *,
+    inert: frozenset[str],
+    pages: frozenset[str],
+) -> Iterator[Case]:
+    """Give each signature of one document among all others."""
+    for index, signature in enumerate(group):
+        others = [other for other in every if other is not signature]
+        yield Case(
+            package,
+            signature,
+            names=package.names,
+            inert=inert,
+            pages=pages,
+            later=group[index + 1 :],
+            others=frozenset(name for other in others for name in other.files),
+        )
 
 
 def _refused(error: OfdRefused) -> Report:
@@ -104,33 +122,38 @@ def _refused(error: OfdRefused) -> Report:
 
 
 def _tell_format(
-    builder: ReportBuilder, package: OfdPackage, signatures: Sequence[FoundSignature]
+    builder: ReportBuilder, package: OfdPackage, listed: Sequence[FoundSignature]
 ) -> None:
-    names = [s.description_name for s in signatures if s.description_name is not None]
+    """Tell what is odd about the container, and how the signatures are named in it."""
+    names = [s.description_name for s in listed if s.description_name is not None]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         builder.failed("format", "same-file", name_some(twice))
+    elif not listed:
+        builder.unknown("format", "unsigned")
     elif package.oddities:
         builder.warning("format", "odd", ", ".join(package.oddities))
     else:
-        builder.ok("format", detail=str(len(signatures)))
+        builder.ok("format", detail=str(len(listed)))
 
 
 def _tell_coverage(
     builder: ReportBuilder,
     package: OfdPackage,
     signatures: Sequence[FoundSignature],
+    *,
     shown: Shown,
     inert: frozenset[str],
+    unlisted: frozenset[str],
 ) -> None:
-    """Tell what no signature at all protects."""
+    """Tell what no signature at all protects, and which signature no list names."""
     protected = {name for signature in signatures for name in signature.files}
     gap = find_gap(package.names, protected=protected, protected_by_others=(), inert=inert)
     steps = (
         ("unprotected", gap.bare),
         ("elsewhere", shown.elsewhere),
         ("unreadable", shown.unreadable),
-        ("unlisted-signature", _unlisted(package, signatures, shown)),
+        ("unlisted-signature", unlisted),
     )
     for code, names in steps:
         if names:
@@ -141,27 +164,13 @@ def _tell_coverage(
         builder.ok("coverage")
 
 
+def _names(signatures: Sequence[FoundSignature]) -> frozenset[str]:
+    """Give the names of their Signature.xml."""
+    return frozenset(s.description_name for s in signatures if s.description_name is not None)
+
+
 def _own_files(signatures: Sequence[FoundSignature]) -> frozenset[str]:
     return frozenset(name for signature in signatures for name in signature.own_files)
-
-
-def _unlisted(
-    package: OfdPackage, signatures: Sequence[FoundSignature], shown: Shown
-) -> frozenset[str]:
-    """Find signatures that a later one protects and that the list does not name any more.
-
-    Whoever takes a line out of Signatures.xml makes a seal vanish from the page.
-    """
-    protected = frozenset(name for signature in signatures for name in signature.files)
-    idle = protected.intersection(package.entries) - shown.files - _own_files(signatures)
-    return frozenset(name for name in idle if _is_signature(package, name))
-
-
-def _is_signature(package: OfdPackage, name: str) -> bool:
-    try:
-        return local_name(package.xml(name)) == "Signature"
-    except OfdRefused:
-        return False
 
 
 def _page_ids(package: OfdPackage) -> frozenset[str]:

@@ -6,6 +6,7 @@ Each adds its step to a report; none stops the others. Sources: GM/T 0031-2014 c
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from msb_identity.errors import (
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from msb_seal.seals.model import ElectronicSeal
     from msb_seal.seals.status import SealStatus, SealStatuses
 
+MAX_KEPT_CERTIFICATES = 64
 _BAD = (Outcome.FAILED, Outcome.UNKNOWN, Outcome.WARNING)
 _MAKER = "seal-maker-certificate"
 
@@ -47,10 +49,16 @@ _MAKER = "seal-maker-certificate"
 def read_certificate(builder: ReportBuilder, step: str, data: bytes) -> Certificate | None:
     """Read the certificate beside a signature; a broken one fails its step."""
     try:
-        return Certificate.load(data)
+        return _load(data)
     except CertificateRefused as error:
         builder.failed(step, "malformed", str(error))
         return None
+
+
+@lru_cache(maxsize=MAX_KEPT_CERTIFICATES)
+def _load(data: bytes) -> Certificate:
+    """Read a certificate once: a batch of documents has one signer and one maker."""
+    return Certificate.load(data)
 
 
 def tell_signature(

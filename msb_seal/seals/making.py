@@ -54,10 +54,8 @@ def make_seal(
 ) -> ElectronicSeal:
     """Make and sign a seal; `now` becomes createDate. Times are kept in whole seconds.
 
-    type: what it is for, see SealType. vendor: the maker's software, "Vid". by_digest: list the
-    signers by digests of their certificates (certListType 2; not in v1). timestamps: what stamps
-    the seal's signature (v5 only).
-
+    type: see SealType. vendor: the maker's software ("Vid"). by_digest: list digests of the
+    certificates (certListType 2; not in v1). timestamps: stamps the seal's signature (v5 only).
     SealRefused for what makes no seal, or one that could never be used; TimestampRefused where no
     time-stamp could be had.
     """
@@ -67,29 +65,20 @@ def make_seal(
     _check_signers(signers)
     _check_maker(maker_certificate, maker_key, created)
     _check_version(version, by_digest=by_digest, stamped=timestamps is not None)
-    if not aware(valid_from) < aware(valid_until) or created > aware(valid_until):
-        message = "a seal's period is empty, or over before it is made"
-        raise SealRefused(message)
-    properties = encoding.seal_properties(
-        version,
-        type=type,
-        name=name,
-        signers=list_signers(signers, by_digest=by_digest),
-        times=(created, valid_from, valid_until),
-    )
+    _check_period(aware(valid_from), aware(valid_until), created)
+    listed = list_signers(signers, by_digest=by_digest)
+    times = (created, valid_from, valid_until)
     info = encoding.seal_info(
         version,
         vendor=vendor,
         seal_id=seal_id,
-        properties=properties,
+        properties=encoding.seal_properties(
+            version, type=type, name=name, signers=listed, times=times
+        ),
         picture=picture,
         extensions=extensions,
     )
-    maker = encoding.signer_parts(maker_certificate.encoded, own_algorithm(maker_key.kind))
-    signature = maker_key.sign(encoding.seal_to_sign(version, info, maker))
-    token = None if timestamps is None else timestamps.stamp(signature)
-    # Read back by the reader that everyone else's seals go through: nothing leaves that we refuse.
-    return parse_seal(encoding.seal(version, info, maker, signature=signature, token=token))
+    return _sign(version, info, maker_certificate, maker_key, timestamps)
 
 
 def list_signers(signers: Sequence[Certificate], *, by_digest: bool = False) -> SignerList:
@@ -101,6 +90,20 @@ def list_signers(signers: Sequence[Certificate], *, by_digest: bool = False) -> 
             (_DIGEST_NAMES[one.key.kind], document_digest(one.encoded, one)) for one in signers
         )
     )
+
+
+def _sign(
+    version: SealVersion,
+    info: bytes,
+    certificate: Certificate,
+    key: SigningKey,
+    timestamps: TimestampSource | None,
+) -> ElectronicSeal:
+    """Sign as the maker, and read the seal back as everyone else's: we make none that we refuse."""
+    maker = encoding.signer_parts(certificate.encoded, own_algorithm(key.kind))
+    signature = key.sign(encoding.seal_to_sign(version, info, maker))
+    token = None if timestamps is None else timestamps.stamp(signature)
+    return parse_seal(encoding.seal(version, info, maker, signature=signature, token=token))
 
 
 def _check_texts(**texts: str) -> None:
@@ -115,6 +118,12 @@ def _check_picture(picture: SealPicture) -> None:
         1 <= side <= MAX_SIDE_MM for side in (picture.width_mm, picture.height_mm)
     ):
         message = f"a picture needs bytes, and sides of 1 to {MAX_SIDE_MM} mm"
+        raise SealRefused(message)
+
+
+def _check_period(start: datetime, end: datetime, created: datetime) -> None:
+    if not start < end or created > end:
+        message = "a seal's period is empty, or over before it is made"
         raise SealRefused(message)
 
 

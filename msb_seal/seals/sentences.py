@@ -20,6 +20,10 @@ SENTENCES: Sentences = {
     **_OF_MAKER,
     ("format", "ok"): ("结构正确", "it is well formed"),
     ("format", "odd"): ("可读，但有不合规之处", "it can be read but is odd"),
+    ("format", "critical-extension"): (
+        "含有无法识别的关键扩展，不能判定",
+        "it has a critical extension that we do not understand",
+    ),
     ("format", "malformed"): (
         "不是可读的电子印章或签章",
         "this is no seal or seal signature that can be read",

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 MAX_SEAL_BYTES = 4_000_000
 MAX_SIGNATURE_BYTES = MAX_SEAL_BYTES + 1_000_000  # a signature holds its seal, and a time-stamp
 MAX_SIGNERS = 1_000
+MAX_DEPTH = 12  # the list of digests within a seal within a signature stands 8 deep
 _BY_CERTIFICATES, _BY_DIGESTS = 1, 2  # certListType
 _V1_PARTS, _V4_PARTS, _V5_PARTS = 2, 4, 5
 _INFO_PARTS, _HEADER_PARTS, _PICTURE_PARTS = (4, 5), 3, 4
@@ -42,7 +43,7 @@ _TOKEN_TAG = der.SEQUENCE
 def parse_seal(data: bytes) -> ElectronicSeal:
     """Read one seal in DER (or BER) of at most MAX_SEAL_BYTES; SealRefused for anything else."""
     try:
-        return _seal(der.read_ber(data, limit=MAX_SEAL_BYTES))
+        return _seal(der.read_ber(data, limit=MAX_SEAL_BYTES, depth=MAX_DEPTH))
     except EncodingRefused as error:
         message = f"no seal that can be read: {error}"
         raise SealRefused(message) from error
@@ -51,7 +52,7 @@ def parse_seal(data: bytes) -> ElectronicSeal:
 def parse_seal_signature(data: bytes) -> SealSignature:
     """Read one seal signature (at most MAX_SIGNATURE_BYTES); SealRefused for anything else."""
     try:
-        outer = der.read_ber(data, limit=MAX_SIGNATURE_BYTES)
+        outer = der.read_ber(data, limit=MAX_SIGNATURE_BYTES, depth=MAX_DEPTH)
         parts = outer.sequence()
         return _v1_signature(outer) if len(parts) == _V1_PARTS else _signature(outer)
     except EncodingRefused as error:
@@ -137,7 +138,6 @@ def _with_info(
     if values.text(identifier) != "ES":
         oddities.append("a header that does not begin with ES")
     kind, name, signers, times = _properties(properties, version, oddities)
-    created, valid_from, valid_until = times
     found = values.extensions(rest[0], oddities) if rest else ()
     return ElectronicSeal(
         encoded=outer.encoded,
@@ -149,9 +149,9 @@ def _with_info(
         type=kind,
         name=name,
         signers=signers,
-        created=created,
-        valid_from=valid_from,
-        valid_until=valid_until,
+        created=times[0],
+        valid_from=times[1],
+        valid_until=times[2],
         picture=_picture(picture),
         extensions=found,
         maker_certificate=maker_certificate,

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from msb_identity.x509.certificate import Certificate
     from msb_identity.x509.fetch import Fetcher
     from msb_identity.x509.trust import TrustStore
-    from msb_seal.seals.model import ElectronicSeal, SealSignature
+    from msb_seal.seals.model import ElectronicSeal, SealExtension, SealSignature
     from msb_seal.seals.status import SealStatuses
 
 SEAL_REQUIRED = (
@@ -93,7 +93,7 @@ def check_seal(
         builder.failed("format", "malformed", str(error))
         return builder.conclude()
     judging = Judging.of(trust=trust, at=at, revocation=revocation, fetch=fetch)
-    _tell_format(builder, seal.oddities)
+    _tell_format(builder, seal.oddities, seal.extensions)
     certificate = checks.tell_seal_signature(builder, seal)
     proven = checks.tell_seal_timestamp(builder, seal, judging)
     time = SigningTime(None, None, judging.now)
@@ -169,20 +169,28 @@ def begin_seal_signature(
         signature.version.kind, required=(*SIGNATURE_REQUIRED, *required), sentences=words
     )
     judging = Judging.of(trust=trust, at=at, revocation=revocation, fetch=fetch)
-    _tell_format(builder, (*signature.oddities, *signature.seal.oddities))
+    seal = signature.seal
+    oddities = (*signature.oddities, *seal.oddities)
+    _tell_format(builder, oddities, (*signature.extensions, *seal.extensions))
     certificate = _tell_value(builder, signature)
     _tell_digest(builder, signature, original, expected_property)
     if certificate is not None:
         _tell_listed(builder, signature, certificate)
     _tell_times(builder, signature, certificate, judging, statuses)
-    _disclose_seal(builder, signature.seal)
+    _disclose_seal(builder, seal)
     if certificate is not None:
         builder.disclose("signer", str(certificate.subject), label="签章人 signer")
     return builder
 
 
-def _tell_format(builder: ReportBuilder, oddities: tuple[str, ...]) -> None:
-    if oddities:
+def _tell_format(
+    builder: ReportBuilder, oddities: tuple[str, ...], extensions: tuple[SealExtension, ...]
+) -> None:
+    """Say what is odd; a critical extension may say that all else means something different."""
+    critical = [one.oid for one in extensions if one.critical]
+    if critical:
+        builder.unknown("format", "critical-extension", ", ".join(critical))
+    elif oddities:
         builder.warning("format", "odd", "; ".join(dict.fromkeys(oddities)))
     else:
         builder.ok("format")

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from msb_identity.errors import EncodingRefused, SigningFailed
 from msb_identity.foundation.clock import aware
 from msb_identity.pki import der
-from msb_identity.x509 import oids as x509_oids
 from msb_identity.x509.purposes import Purpose, suits
 from msb_identity.x509.responder import PublicationServer
 from msb_identity.x509.values import GENERALIZED_TIME
@@ -62,8 +61,7 @@ class TimestampAuthority:
         if self.certificate.key != self.key.public:
             message = "the time-stamp authority's certificate is not its key's"
             raise TimestampRefused(message)
-        alone = facts.purposes == (x509_oids.TIME_STAMPING,) and facts.purposes_critical
-        if not alone or not suits(self.certificate, Purpose.TIMESTAMP):
+        if not facts.purposes_critical or not suits(self.certificate, Purpose.TIMESTAMP):
             message = "the certificate is not one for time-stamps alone"
             raise TimestampRefused(message)
 

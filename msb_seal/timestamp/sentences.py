@@ -38,8 +38,8 @@ SENTENCES: Sentences = {
         "the time-stamp names its certificate by SHA-1 only",
     ),
     ("signer-certificate", "purpose-not-critical"): (
-        "证书的时间戳用途须为关键扩展且唯一",
-        "time-stamping must be the certificate's only extended purpose, marked as critical",
+        "证书的时间戳用途须为关键扩展",
+        "time-stamping is not marked as critical among the certificate's purposes",
     ),
     ("signer-certificate", "other-name"): (
         "时间戳所称的机构与证书不符",

@@ -89,8 +89,11 @@ def _read_info(signature: CmsSignature, oddities: tuple[str, ...]) -> TimestampT
         message = "not a TSTInfo of version 1"
         raise EncodingRefused(message)
     imprint = left[2].sequence()
-    if len(imprint) != _PAIR or left[4].tag != GENERALIZED_TIME:
-        message = "an imprint that is not a digest, or a time of another type"
+    if len(imprint) != _PAIR:
+        message = "an imprint that is not a digest"
+        raise EncodingRefused(message)
+    if left[4].tag != GENERALIZED_TIME or not left[4].content.endswith(b"Z"):
+        message = "a time that is not said to be in UTC"  # without its zone it proves nothing
         raise EncodingRefused(message)
     _, policy, _, serial, time = left[:_INFO_PARTS]
     del left[:_INFO_PARTS]

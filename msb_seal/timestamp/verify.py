@@ -11,7 +11,6 @@ import hmac
 from typing import TYPE_CHECKING
 
 from msb_identity.foundation.report import ReportBuilder
-from msb_identity.x509 import oids as x509_oids
 from msb_identity.x509.purposes import Purpose
 from msb_identity.x509.revocation import RevocationPolicy
 from msb_seal.cms import oids
@@ -131,8 +130,7 @@ def _tell_certificate(
         builder.failed("signer-certificate", "signing-absent")
     elif named == "ok-sha1":
         builder.warning("signer-certificate", "signing-sha1")
-    purposes = certificate.facts.purposes
-    if purposes != (x509_oids.TIME_STAMPING,) or not certificate.facts.purposes_critical:
+    if not certificate.facts.purposes_critical:  # that it is alone, Purpose.TIMESTAMP asks
         builder.failed("signer-certificate", "purpose-not-critical")
     name = parsed.authority_name
     if name is not None and not name.matches(certificate.subject):

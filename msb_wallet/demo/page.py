@@ -24,9 +24,11 @@ p { margin: .5rem 0; } p span { display: block; color: var(--soft); font-size: .
 figure { margin: 1.2rem 0; padding: 1rem; background: #fff; border: 1px solid var(--line);
   border-radius: .5rem; display: inline-block; text-align: center; max-width: 100%; }
 figure img { width: 20rem; max-width: 100%; height: auto; image-rendering: pixelated; }
+figure.wide img { width: 52rem; image-rendering: auto; }
 figcaption span { display: block; color: var(--soft); font-size: .9em; }
 .report { background: #fff; border: 1px solid var(--line); border-left: .5rem solid var(--open);
   border-radius: .5rem; padding: 1rem; margin: 1rem 0; overflow-x: auto; }
+.report .report { margin: 1rem 0 0; border-left-width: .25rem; }
 .report h3 { margin: 0 0 .5rem; color: var(--open); }
 .report.valid { border-left-color: var(--good); } .report.valid h3 { color: var(--good); }
 .report.invalid { border-left-color: var(--bad); } .report.invalid h3 { color: var(--bad); }
@@ -55,11 +57,12 @@ class Page:
         """Add a sentence in both languages."""
         self._parts.append(f'<p>{escape(zh)}<span lang="en">{escape(en)}</span></p>')
 
-    def picture(self, file: str, zh: str, en: str) -> None:
+    def picture(self, file: str, zh: str, en: str, *, wide: bool = False) -> None:
         """Add a picture that lies beside the page."""
         caption = f'<figcaption>{escape(zh)}<span lang="en">{escape(en)}</span></figcaption>'
         image = f'<img src="{escape(file)}" alt="{escape(zh)} / {escape(en)}">'
-        self._parts.append(f"<figure>{image}{caption}</figure>")
+        shape = ' class="wide"' if wide else ""
+        self._parts.append(f"<figure{shape}>{image}{caption}</figure>")
 
     def report(self, report: Report) -> None:
         """Add a report."""

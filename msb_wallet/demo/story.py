@@ -2,7 +2,8 @@
 
 Nothing in it is a stand-in: real keys, the final formats, a store in the output folder. Only the
 telephone is played: the text message goes to the console, and the demo reads it there as the person
-would. What is written to disk holds no personal data in clear.
+would. What is written to disk holds no personal data in clear, but for the licence's face, which is
+the holder's own.
 """
 
 from __future__ import annotations
@@ -35,6 +36,13 @@ from msb_wallet.codes.present import show_offline
 from msb_wallet.codes.qr import draw_png, draw_svg
 from msb_wallet.demo.certificates import certify
 from msb_wallet.demo.page import Page
+from msb_wallet.demo.sealing import (
+    SealingDesk,
+    open_seal_store,
+    print_face,
+    tampered,
+    write_pictures,
+)
 from msb_wallet.demo.sizes import code_sizes
 from msb_wallet.folder import CONFIGURATION_FILE, STORE_FILE, DataFolder
 from msb_wallet.licences.rows import read_rows
@@ -52,6 +60,7 @@ if TYPE_CHECKING:
 
 MARK = ".msb-demo"
 TYPE = "special-operation"
+FACE_FILE, FORGED_FILE = "licence.ofd", "licence-forged.ofd"
 _NAME, _NUMBER, _MOBILE = "张三", "11010519491231002X", "13800138000"
 _SIGN_IN, _WALLET = "https://id.example", "msb-wallet"
 _log = logging.getLogger("msb_wallet.demo")
@@ -127,6 +136,7 @@ def _tell(out: Path) -> int:
     issuer = _set_up(story)
     holder = _sign_in(story)
     identifier = _issue(story, issuer)
+    _seal(story, issuer, identifier)
     pack = CardPack(folder.store, Accounts(folder.store, folder.protector), audit=folder.audit)
     online = Verifier.from_trust(folder.trust, store=folder.store, audit=folder.audit)
     offline = Verifier.from_trust(folder.trust)
@@ -134,10 +144,10 @@ def _tell(out: Path) -> int:
     story.chapter("亮证与扫码", "Show and scan")
     cards = pack.cards(holder)
     story.say(f"卡包里有 {len(cards)} 张证照。", f"The card pack holds {len(cards)} licence.")
-    _scan_twice(story, online, pack.show_online(holder, identifier))
+    _show_online(story, online, pack.show_online(holder, identifier))
     device = ensure_signing_key(folder.keys / "device.jwk", KeyKind.P256)
     credential = pack.bind_device(holder, identifier, device.public, issuer=issuer)
-    _scan_offline(story, offline, show_offline(credential, device))
+    _show_by_device(story, offline, show_offline(credential, device))
     code = pack.show_printed(holder, identifier)
     printed = story.picture(
         "3-printed", code, "纸质证照上的静态码", "static code of the paper licence"
@@ -152,6 +162,50 @@ def _tell(out: Path) -> int:
     _publish_and_scan(story, offline, printed)
     _tell_audit(story, holder)
     return _close(story, time.monotonic() - started)
+
+
+def _show_online(story: _Story, verifier: Verifier, code: str) -> None:
+    shown = story.picture("1-online", code, "联网码，一次有效", "online code, good once")
+    story.scan(verifier, shown, "valid")
+    story.say("同一个码再扫一次：拒绝。", "The same code scanned again: refused.")
+    story.scan(verifier, shown, "invalid")
+
+
+def _show_by_device(story: _Story, verifier: Verifier, code: str) -> None:
+    shown = story.picture(
+        "2-offline", code, "离线码，设备签名", "offline code, signed by the device"
+    )
+    story.say("核验端断网，只用信任清单和状态列表。", "The counter is offline: lists only.")
+    story.scan(verifier, shown, "valid")
+
+
+def _seal(story: _Story, issuer: Issuer, identifier: LicenceIdentifier) -> None:
+    """Give the licence a sealed face, verify it, forge it, and freeze the seal."""
+    story.chapter("电子印章与照面", "The e-seal and the licence's face")
+    folder = story.folder
+    face = print_face(folder, issuer, identifier)
+    with open_seal_store(folder) as store:
+        desk = SealingDesk.open(folder, folder.issuer_settings(None), store)
+        story.say(
+            "单位申请、另一人批准、制章中心制作，电子印章（GB/T 38540）可以使用了。",
+            "Applied for, approved by another person, made: the e-seal (GB/T 38540) is in use.",
+        )
+        sealed = desk.seal(face, identifier.short)
+        write_whole(story.out / FACE_FILE, sealed)
+        seal_picture, face_picture = write_pictures(story.out, desk, sealed)
+        story.page.picture(seal_picture, "印模", "the seal")
+        story.page.picture(
+            face_picture, "加盖电子印章的照面（OFD）", "the sealed face, an OFD", wide=True
+        )
+        story.judge(FACE_FILE, desk.check(sealed), "valid")
+        story.say("有人改动照面上的操作类别。", "Someone changes the category on the face.")
+        forged = tampered(sealed, "建筑电工", "建筑架子工")
+        write_whole(story.out / FORGED_FILE, forged)
+        story.judge(FORGED_FILE, desk.check(forged), "invalid")
+        refusal = desk.refusal_when_frozen(face)
+    story.say(
+        f"印章停用后再盖章：{refusal.zh}。", f"The seal is frozen and asked to sign: {refusal.en}."
+    )
 
 
 def _set_up(story: _Story) -> Issuer:
@@ -241,21 +295,6 @@ def _issue(story: _Story, issuer: Issuer) -> LicenceIdentifier:
     return identifier
 
 
-def _scan_twice(story: _Story, online: Verifier, code: str) -> None:
-    shown = story.picture("1-online", code, "联网码，一次有效", "online code, good once")
-    story.scan(online, shown, "valid")
-    story.say("同一个码再扫一次：拒绝。", "The same code scanned again: refused.")
-    story.scan(online, shown, "invalid")
-
-
-def _scan_offline(story: _Story, offline: Verifier, code: str) -> None:
-    shown = story.picture(
-        "2-offline", code, "离线码，设备签名", "offline code, signed by the device"
-    )
-    story.say("核验端断网，只用信任清单和状态列表。", "The counter is offline: lists only.")
-    story.scan(offline, shown, "valid")
-
-
 def _scan_revoked(story: _Story, online: Verifier, ready: str) -> None:
     shown = story.picture(
         "4-refused", ready, "注销前一刻亮出的码", "shown just before the revocation"
@@ -340,7 +379,11 @@ def _summary(report: Report) -> str:
     marks = " ".join(f"{MARKS[step.outcome]}{step.id}" for step in report.steps)
     lines = [f"[{report.verdict.upper()}] {zh} / {en}"]
     lines += [f"→ {step.zh} / {step.en}" for step in (*decided, *report.reservations)]
-    return "\n".join(f"    {line}" for line in (*lines, marks))
+    lines.append(marks)
+    for signature in report.signatures:
+        marks = " ".join(f"{MARKS[step.outcome]}{step.id}" for step in signature.steps)
+        lines.append(f"{signature.kind}: {marks}")
+    return "\n".join(f"    {line}" for line in lines)
 
 
 def _clear(out: Path) -> None:
@@ -363,7 +406,7 @@ def _log_to(path: Path) -> Iterator[None]:
     """Keep what the packages log in a file, for as long as the story lasts."""
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
-    loggers = [logging.getLogger(name) for name in ("msb_identity", "msb_wallet")]
+    loggers = [logging.getLogger(name) for name in ("msb_identity", "msb_seal", "msb_wallet")]
     for logger in loggers:
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)

@@ -120,10 +120,10 @@ def test_a_certificate_from_issue_to_revocation(folder: Path, console: Console) 
     assert json.loads(revoked[1])["entries"] == 1
     status, found = verify(console, folder, *lists)
     assert (status, revocation(found)) == (1, "revoked")
-    again = console(
-        "ca", "crl", "--dir", folder / "sub", "--out", crl, "--revoke", folder / "person.pem"
-    )
-    assert again[0] == 2
+    again = ("ca", "crl", "--dir", folder / "sub", "--out", crl, "--revoke", folder / "person.pem")
+    assert console(*again)[0] == 2  # for another reason
+    status, _, err = console(*again, "--reason", "key-compromise")  # as after an interruption
+    assert (status, "before" in err) == (0, True)
     assert len(load_crls(crl.read_bytes())[0]) == 1
 
 
@@ -140,6 +140,66 @@ def test_private_keys_are_private_and_nothing_is_overwritten(
         assert (status, "exists" in err) == (2, True)
     assert (folder / "key.pem").read_bytes() == before
     assert console("ca", "init", "--dir", folder / "root", "--subject", "CN=x")[0] == 2
+
+
+def test_a_refused_certificate_leaves_nothing(folder: Path, console: Console) -> None:
+    new, out, closed = folder / "new.key", folder / "new.pem", folder / "closed"
+    closed.write_bytes(b"a file where a folder belongs")
+    issue = ("ca", "issue", "--dir", folder / "sub", "--new-key", new, "--out", out)
+    issued = {*(folder / "sub/issued").iterdir()}
+    for wrong in (
+        ("--role", "server", "--subject", "CN=x"),
+        ("--role", "server", "--subject", "CN=x", "--dns", "bad name"),
+        ("--role", "person", "--subject", "CN=Sub, C=CN", "--credit-code", "1"),
+        ("--role", "person", "--subject", "C=CN, CN=sub"),
+        ("--role", "person", "--subject", "CN="),
+        ("--role", "person", "--subject", "CN=x", "--out", new),
+        ("--role", "person", "--subject", "CN=x", "--out", folder / "sub/../new.key"),
+        ("--role", "person", "--subject", "CN=x", "--out", folder / "sub/new.pem"),
+        ("--role", "person", "--subject", "CN=x", "--new-key", folder / "sub/issued/1.pem"),
+        ("--role", "person", "--subject", "CN=x", "--new-key", closed / "k"),
+        ("--role", "person", "--subject", "CN=x", "--out", closed / "c"),
+    ):
+        assert console(*issue, *wrong)[0] == 2, wrong
+        assert not new.exists()
+        assert not out.exists()
+        assert {*(folder / "sub/issued").iterdir()} == issued, wrong
+    assert console(*issue, "--role", "person", "--subject", "CN=x")[0] == 0
+
+
+def test_a_certificate_that_cannot_be_written_is_found_in_the_folder(
+    folder: Path, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("msb_identity.cli_certificates.write_whole", full)
+    issue = ("ca", "issue", "--dir", folder / "sub", "--role", "person", "--subject", "CN=x")
+    new = folder / "new.key"
+    status, _, err = console(*issue, "--new-key", new, "--out", folder / "new.pem")
+    assert (status, "No space left" in err) == (2, True)
+    kept = folder / "sub" / err.split()[-1]
+    assert load_certificates(kept.read_bytes())[0].key == load_key(new).public
+
+
+def test_a_list_overwrites_nothing_but_a_list(folder: Path, console: Console) -> None:
+    crl = ("ca", "crl", "--dir", folder / "sub")
+    places = [folder / name for name in ("sub/authority.key", "key.pem", "person.pem")]
+    before = [place.read_bytes() for place in places]
+    for place in places:
+        status, _, err = console(*crl, "--out", place, "--revoke", folder / "person.pem")
+        assert (status, "overwritten" in err) == (2, True)
+    assert [place.read_bytes() for place in places] == before
+    assert not (folder / "sub/revoked").exists()
+    assert console(*crl, "--out", folder / "sub/crl.pem")[0] == 2
+    for _ in range(3):
+        assert console(*crl, "--out", folder / "daily.pem")[0] == 0
+
+
+def test_nothing_is_revoked_where_one_of_several_cannot_be(folder: Path, console: Console) -> None:
+    files = ("--revoke", folder / "person.pem", "--revoke", folder / "root/certificate.pem")
+    assert console("ca", "crl", "--dir", folder / "sub", "--out", folder / "c", *files)[0] == 2
+    assert not (folder / "sub/revoked").exists()
 
 
 def test_requests_and_public_keys_get_certificates(folder: Path, console: Console) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import stat
+import subprocess
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -16,9 +17,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from msb_identity.cli import main
+from msb_identity.errors import StoreError
 from msb_identity.pki import KeyFormat, KeyKind, encode_key, generate_key, load_key, load_public_key
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 KEY = generate_key(KeyKind.SM2)
@@ -35,6 +38,11 @@ class Console:
         out, err = self._capsys.readouterr()
         assert "Traceback" not in err
         return status, out, err
+
+
+def keep(path: Path, key: bytes) -> None:
+    path.touch(0o600)
+    path.write_bytes(key)
 
 
 @pytest.fixture
@@ -104,7 +112,7 @@ def test_passwords_are_asked_for_on_a_terminal(
 
 
 def test_a_key_is_shown_without_its_private_half(console: Console, tmp_path: Path) -> None:
-    (tmp_path / "key").write_bytes(encode_key(KEY))
+    keep(tmp_path / "key", encode_key(KEY))
     for options in ((), ("--json",)):
         status, printed, err = console("key", "show", *options, tmp_path / "key")
         assert (status, err) == (0, "")
@@ -124,7 +132,7 @@ def test_a_public_key_is_shown_too(console: Console, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", ["pem", "der", "sec1", "jwk"])
 def test_a_key_is_converted(console: Console, tmp_path: Path, form: str) -> None:
-    (tmp_path / "key").write_bytes(encode_key(KEY, KeyFormat.JWK))
+    keep(tmp_path / "key", encode_key(KEY, KeyFormat.JWK))
     out, public = tmp_path / "out", tmp_path / "public"
     files = (tmp_path / "key", "--out", out, "--public", public)
     status, printed, err = console("key", "convert", "--format", form, *files)
@@ -181,7 +189,81 @@ def test_what_is_no_key_is_one_line_and_status_2(
 
 def test_an_empty_password_file_is_refused(console: Console, tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
-    (tmp_path / "key").write_bytes(encode_key(KEY))
+    keep(tmp_path / "key", encode_key(KEY))
     for name in ("empty", "none"):
         found = console("key", "show", tmp_path / "key", "--password-file", tmp_path / name)
         assert found[0] == 2
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o644, 0o660, 0o602])
+def test_a_bare_key_that_others_may_touch_is_refused(
+    console: Console, tmp_path: Path, mode: int, password: Path
+) -> None:
+    for form in KeyFormat:
+        keep(tmp_path / "key", encode_key(KEY, form))
+        (tmp_path / "key").chmod(mode)
+        for action in (("show",), ("convert", "--out", tmp_path / "out")):
+            status, _, err = console("key", *action, tmp_path / "key")
+            assert (status, "open to others" in err) == (2, True)
+        with pytest.raises(StoreError, match="open to others"):
+            load_key(tmp_path / "key")
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "key").write_bytes(encode_key(KEY, KeyFormat.PEM, "密码 one"))  # may lie anywhere
+    assert console("key", "show", tmp_path / "key", "--password-file", password)[0] == 0
+    assert load_key(tmp_path / "key", "密码 one").public == KEY.public
+
+
+def test_an_empty_password_is_an_empty_line(
+    console: Console, tmp_path: Path, program: Callable[[str], str]
+) -> None:
+    key, (line, none) = generate_key(KeyKind.P256), (tmp_path / "line", tmp_path / "none")
+    keep(tmp_path / "key", encode_key(key))
+    line.write_bytes(b"\n")
+    none.touch()
+    export = ("pkcs12", "-export", "-nocerts", "-passout", "pass:", "-inkey", tmp_path / "key")
+    command = [program("openssl"), *map(str, export), "-out", str(tmp_path / "p12")]
+    subprocess.run(command, check=True, capture_output=True)
+    source = ("key", "show", tmp_path / "p12", "--password-file")
+    assert key.public.key_id_text in console(*source, line)[1]
+    assert "is no password" in console(*source, none)[2]
+    new = ("key", "new", "--kind", "SM2", "--format", "pem", "--out", tmp_path / "out")
+    assert "empty" in console(*new, "--new-password-file", line)[2]
+
+
+def test_a_bad_public_key_is_called_what_it_is(
+    console: Console, tmp_path: Path, program: Callable[[str], str]
+) -> None:
+    made = tmp_path / "short"
+    subprocess.run(
+        [program("openssl"), "genrsa", "-out", str(made), "512"], check=True, capture_output=True
+    )
+    for form in ("PEM", "DER"):
+        command = [program("openssl"), "rsa", "-in", str(made), "-pubout", "-outform", form]
+        public = subprocess.run(command, check=True, capture_output=True).stdout
+        (tmp_path / "key").write_bytes(public)
+        status, _, err = console("key", "show", tmp_path / "key")
+        assert (status, "512" in err, "private" in err) == (2, True, False)
+    (tmp_path / "key").write_text('{"kty": "EC", "crv": "P-521", "x": "AA", "y": "AA"}')
+    assert "P-521" in console("key", "show", tmp_path / "key")[2]
+
+
+def test_certificates_that_there_are_not_make_no_file(
+    console: Console, tmp_path: Path, vectors: Path, password: Path
+) -> None:
+    password.write_text("777777\n")
+    keep(tmp_path / "key", encode_key(KEY))
+    sources = (tmp_path / "key",), (vectors / "seal" / "USER.p12", "--password-file", password)
+    for number, source in enumerate(sources):
+        out = ("--out", tmp_path / f"out-{number}", "--certificates", tmp_path / "certificates")
+        status, _, err = console("key", "convert", *source, *out)
+        assert (status, "no certificate" in err) == (0, True)
+        assert not (tmp_path / "certificates").exists()
+
+
+def test_what_would_be_ignored_is_refused(
+    console: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert console("key", "new", "--kind", "SM2", "--out", "-")[0] == 2
+    assert console("key", "new", "--kind", "SM2", "--bits", "2048", "--out", "key")[0] == 2
+    assert [*tmp_path.iterdir()] == []

@@ -71,6 +71,28 @@ def test_nothing_temporary_is_left(tmp_path: Path) -> None:
     assert [p for p in tmp_path.parent.iterdir() if p.name.startswith(f".{tmp_path.name}")] == []
 
 
+def test_a_private_file_has_no_name_before_it_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Path] = []
+    monkeypatch.setattr("os.fsync", lambda _: seen.extend(tmp_path.iterdir()))
+    write_private_once(tmp_path / "own.key", b"x")  # so that who is killed here leaves no key
+    assert seen == []
+    assert read_private(tmp_path / "own.key") == b"x"
+
+
+def test_where_a_file_must_have_a_name_it_is_still_made_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "own.key"
+    monkeypatch.setattr("os.O_TMPFILE", os.O_EXCL | os.O_CREAT)  # which fails on a folder
+    write_private_once(path, b"first")
+    with pytest.raises(FileExistsError):
+        write_private_once(path, b"second")
+    assert read_private(path) == b"first"
+    assert [*tmp_path.iterdir()] == [path]
+
+
 def test_of_threads_that_write_one_private_file_one_succeeds(tmp_path: Path) -> None:
     path, barrier, done = tmp_path / "some.key", threading.Barrier(8), []
 

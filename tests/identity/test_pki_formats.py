@@ -261,7 +261,7 @@ def test_the_seal_makers_files_give_their_key_and_name_what_does_not_open(
 
 @pytest.mark.parametrize("name", ["sm2/ca.key", "sm2/leaf.key", "seal/sign_key.pem"])
 def test_key_files_of_others_load(vectors: Path, name: str, openssl: Callable[..., bytes]) -> None:
-    key = load_key(vectors / name)
+    key = load_key((vectors / name).read_bytes())
     assert key.kind is KeyKind.SM2
     shown = openssl("pkey", "-in", vectors / name, "-pubout", "-outform", "DER")
     assert key.public.spki == shown
@@ -506,5 +506,5 @@ def test_jwks_of_rfc_7520_that_we_do_not_have_are_refused_by_name(
 
 def test_the_rsa_jwks_of_rfc_7520_load(vectors: Path) -> None:
     folder = vectors / "identity" / "rfc7520" / "jwk"
-    key = load_key(folder / "3_4.rsa_private_key.json")
+    key = load_key((folder / "3_4.rsa_private_key.json").read_bytes())
     assert load_public_key(folder / "3_3.rsa_public_key.json") == key.public

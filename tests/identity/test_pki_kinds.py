@@ -70,6 +70,14 @@ def library_key(key: SigningKey) -> object:
 # What all kinds share
 
 
+def test_a_kind_may_be_named_and_no_other_is_made() -> None:
+    for kind in (KeyKind.SM2, KeyKind.P256, KeyKind.ED25519):
+        assert generate_key(str(kind)).kind is kind
+    for wrong in ("nonsense", "sm2", "", "RSA-2048"):
+        with pytest.raises(ValueError, match="KeyKind"):
+            generate_key(wrong)
+
+
 @with_all_kinds
 def test_a_signature_verifies_and_a_changed_one_does_not(key: SigningKey) -> None:
     signature = key.sign(MESSAGE)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import subprocess
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+from asn1crypto import cms as asn1_cms
+from asn1crypto import tsp as _  # noqa: F401 - teaches asn1crypto the content of time-stamps
 
 from msb_identity.foundation.report import Verdict
 from msb_identity.pki.formats import encode_key
@@ -15,7 +18,7 @@ from msb_identity.pki.keys import KeyKind
 from msb_identity.x509 import TrustStore, encode_pem
 from msb_seal.cms.making import cms_digest, prepare_cms
 from msb_seal.cms.verify import check_cms
-from tests.identity.authorities import DAY, authority, trusting
+from tests.identity.authorities import DAY, NOW, authority, trusting
 from tests.seal.forging import SIGNS, stamping
 
 if TYPE_CHECKING:
@@ -102,6 +105,45 @@ def test_we_take_what_openssl_signs(
     assert check_cms(data, original=DOCUMENT, trust=trust).verdict is Verdict.VALID
     report = check_cms(data, original=DOCUMENT + b"!", trust=trust)
     assert report.verdict is Verdict.INVALID
+
+
+@pytest.mark.parametrize("kind", [KeyKind.SM2, KeyKind.P256, KeyKind.RSA, KeyKind.ED25519])
+def test_asn1crypto_reads_what_we_make(kind: KeyKind) -> None:
+    root = authority(f"cms root {kind}", kind=kind)
+    signer = root.issue(f"cms signer {kind}", kind=kind, usage=SIGNS)
+    digest = cms_digest(DOCUMENT, signer.certificate)
+    prepared = prepare_cms(
+        digest=digest,
+        certificate=signer.certificate,
+        chain=[root.certificate],
+        now=NOW,
+    )
+    value = signer.key.sign(prepared.to_sign)
+    data = prepared.finish(value, timestamps=stamping().source())
+    outer = asn1_cms.ContentInfo.load(data, strict=True)
+    signed = outer["content"]
+    info = signed["signer_infos"][0]
+    encodings = [attribute.dump() for attribute in info["signed_attrs"]]
+    assert encodings == sorted(encodings)  # X.690 section 11.6
+    named = {attribute["type"].native: attribute for attribute in info["signed_attrs"]}
+    assert set(named) == {
+        "content_type",
+        "message_digest",
+        "signing_time",
+        "signing_certificate_v2",
+    }
+    assert named["message_digest"]["values"][0].native == digest
+    assert named["signing_time"]["values"][0].native == NOW
+    assert info["signed_attrs"].untag().dump() == prepared.to_sign
+    assert info["signature"].native == value
+    assert [one.chosen.dump() for one in signed["certificates"]] == [
+        signer.certificate.encoded,
+        root.certificate.encoded,
+    ]
+    token = info["unsigned_attrs"][0]["values"][0]
+    stamp = token["content"]["encap_content_info"]["content"].parsed
+    assert stamp["gen_time"].native == NOW
+    assert stamp["message_imprint"]["hashed_message"].native == hashlib.sha256(value).digest()
 
 
 RANGE = re.compile(rb"/ByteRange\s*\[\s*0\s+(\d+)\s+(\d+)\s+(\d+)\s*\]")

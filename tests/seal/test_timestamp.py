@@ -195,6 +195,27 @@ WRONG_ESS = {
         ),
         "signing-other-certificate",
     ),
+    "another issuer": (
+        attribute(
+            forging.SIGNING_CERTIFICATE_V2,
+            element(
+                0x30,
+                element(
+                    0x30,
+                    element(
+                        0x30,
+                        octets(hashlib.sha256(STAMPER.certificate.encoded).digest()),
+                        element(
+                            0x30,
+                            element(0x30, element(0xA4, OTHER.certificate.subject.encoded)),
+                            integer(STAMPER.certificate.serial),
+                        ),
+                    ),
+                ),
+            ),
+        ),
+        "signing-other-certificate",
+    ),
     "another number": (
         attribute(
             forging.SIGNING_CERTIFICATE_V2,
@@ -302,6 +323,10 @@ BROKEN = {
     "a time without seconds' sense": forged_token(
         STAMPER, tst_info(DATA, text=b"20261301000000Z")
     ).encoded(),
+    "a time without a zone": forged_token(
+        STAMPER, tst_info(DATA, text=b"20260601040000")
+    ).encoded(),
+    "a local time": forged_token(STAMPER, tst_info(DATA, text=b"20260601120000+0800")).encoded(),
     "two signers": replace(
         forged_token(STAMPER, tst_info(DATA)),
         more_signers=[forged_token(OTHER, tst_info(DATA)).signer_info()],

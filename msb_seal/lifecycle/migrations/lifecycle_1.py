@@ -53,6 +53,7 @@ def _make_seals() -> None:
         Column("state", String(20), nullable=False),
         Column("reason", String(40), nullable=False),
         Column("since", BigInteger(), nullable=False),
+        Column("inactive_since", BigInteger(), nullable=True),
         Column("epoch", BigInteger(), nullable=False),
         Column("asked_end", String(20), nullable=True),
         Column("asked_reason", String(40), nullable=True),

@@ -162,7 +162,7 @@ def open_kept(url: str, folder: Path, writer: str = "seal-test") -> Kept:
 
 
 @pytest.fixture(scope="session")
-def _first_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def first_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a registry in a file, its keys, and one unit; made once and copied."""
     folder = tmp_path_factory.mktemp("kept")
     for found in _with_unit(f"sqlite:///{folder / STORE_FILE}", folder):
@@ -171,9 +171,9 @@ def _first_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def kept(_first_state: Path, tmp_path: Path) -> Iterator[Kept]:
+def kept(first_state: Path, tmp_path: Path) -> Iterator[Kept]:
     """A registry with one unit, in a file."""
-    shutil.copytree(_first_state, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(first_state, tmp_path, dirs_exist_ok=True)
     found = open_kept(f"sqlite:///{tmp_path / STORE_FILE}", tmp_path)
     with closing(found.store):
         yield found

@@ -361,6 +361,25 @@ def test_the_states_that_verifiers_are_told(kept: Kept) -> None:
     assert kept.registry.status_of(world().seal(), now=NOW) is None
 
 
+def test_a_lost_seal_counts_from_its_loss_when_it_is_cancelled_later(kept: Kept) -> None:
+    record = kept.issued().record
+    steps = (
+        (Act.FREEZE, "under-review", "a"),
+        (Act.LOSE, "lost", "b"),
+        (Act.ASK_CANCEL, "lost", "a"),
+        (Act.CANCEL, "", "b"),
+    )
+    for day, (act, reason, by) in enumerate(steps):
+        kept.registry.change(record, act, by=by, reason=reason, now=NOW + day * DAY)
+    ended = kept.registry.get(record)
+    assert (ended.since, ended.inactive_since) == (NOW + 3 * DAY, NOW)
+    status = kept.registry.status_of(kept.registry.seal(record), now=NOW + 9 * DAY)
+    assert status is not None
+    # A signature proven to be of the days between was made with a seal that nobody might use.
+    assert (status.state, status.since) == (SealState.CANCELLED, NOW)
+    assert kept.issued().inactive_since is None
+
+
 def test_a_store_that_is_gone_is_no_answer(kept_on_each: Kept) -> None:
     kept = kept_on_each
     from sqlalchemy import text
@@ -418,10 +437,10 @@ def test_each_change_of_a_seal_is_filed_once(kept_on_each: Kept) -> None:
         assert '"seal_code":"15060200000001"' in content
         assert NAME not in content
     assert codes.reasons["under-review"].code in contents[2]
-    kept.registry.filings.note(due[0], "R-1", by=KEEPER, now=NOW)
-    kept.registry.filings.note(due[0], "R-1", by=KEEPER, now=NOW)
+    kept.registry.filings.note(record, due[0].epoch, "R-1", by=KEEPER, now=NOW)
+    kept.registry.filings.note(record, due[0].epoch, "R-1", by=KEEPER, now=NOW)
     with pytest.raises(LifecycleRefused) as refusal:
-        kept.registry.filings.note(due[0], "R-2", by=KEEPER, now=NOW)
+        kept.registry.filings.note(record, due[0].epoch, "R-2", by=KEEPER, now=NOW)
     assert refusal.value.code == "filed-otherwise"
     left = kept.registry.filings.due()
     assert left == due[1:]

@@ -128,8 +128,8 @@ def test_processes_share_a_grant_to_the_last_use(processes: Processes) -> None:
     kept = processes.kept
     record = kept.issued().record
     kept.granted(record, max_uses=25)
-    for _ in range(3):
-        processes.start(COUNT, record, "12")
+    for _ in range(2):
+        processes.start(COUNT, record, "18")
     processes.go()
     counts = [int(process.communicate(timeout=120)[0]) for process in processes.running]
     assert sum(counts) == 25

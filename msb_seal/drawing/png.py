@@ -1,0 +1,56 @@
+"""Scenes as PNG: pdfium draws the PDF of the scene, so all renderings agree.
+
+pdfium is not made for threads: one drawing at a time.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from typing import TYPE_CHECKING
+
+import pypdfium2
+
+from msb_seal.drawing.pdf import pdf_of_pages
+from msb_seal.errors import DrawingRefused
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from msb_seal.drawing.scene import Color, Scene
+
+MM_PER_INCH = 25.4
+MAX_PIXELS = 60_000_000
+_drawing = threading.Lock()
+
+
+def to_png(scene: Scene, *, dpi: float = 300, ground: Color | None = None) -> bytes:
+    """Render a scene; the same bytes every time from the same versions of pdfium and zlib.
+
+    ground: the colour behind everything, None for a transparent ground.
+    Raises DrawingRefused where that gives more than MAX_PIXELS.
+    """
+    picture = to_pixels(scene, dpi=dpi, ground=ground)
+    written = io.BytesIO()
+    picture.save(written, "PNG", dpi=(dpi, dpi), optimize=True)
+    return written.getvalue()
+
+
+def to_pixels(scene: Scene, *, dpi: float = 300, ground: Color | None = None) -> Image:
+    """Render a scene as pixels: RGBA where the ground is transparent, else RGB."""
+    scale = dpi / MM_PER_INCH
+    width, height = round(scene.width_mm * scale), round(scene.height_mm * scale)
+    if not (width >= 1 and height >= 1 and width * height <= MAX_PIXELS):
+        message = f"a picture of {width} × {height} pixels; at most {MAX_PIXELS} are drawn"
+        raise DrawingRefused(message)
+    # A page of as many units as pixels, so that no edge falls between two of them.
+    document = pdf_of_pages([(scene, width, height)])
+    color = (0, 0, 0, 0) if ground is None else (*ground, 255)
+    with _drawing:
+        opened = pypdfium2.PdfDocument(document)
+        try:
+            bitmap = opened[0].render(scale=1, fill_color=color)
+            drawn: Image = bitmap.to_pil().copy()
+        finally:
+            opened.close()
+    return drawn

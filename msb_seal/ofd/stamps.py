@@ -1,0 +1,136 @@
+"""The seals that show on the pages, for previews: pictures taken out of the signatures.
+
+A picture shows here whether or not its signature is good: only verify.py says that. What cannot be
+read shows nothing.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from PIL import ImageChops
+
+from msb_identity.errors import MsbError
+from msb_seal.drawing.images import Image
+from msb_seal.drawing.paths import compose, moved, rectangle, scaled
+from msb_seal.drawing.scene import Group, Picture
+from msb_seal.ofd.document import open_document
+from msb_seal.ofd.package import OfdPackage
+from msb_seal.ofd.rendering import PageRenderer
+from msb_seal.ofd.signature_xml import SignatureType, read_signature, read_signature_list
+from msb_seal.ofd.svg_pictures import read_svg
+from msb_seal.seals.structure import parse_seal, parse_seal_signature
+
+if TYPE_CHECKING:
+    from msb_seal.drawing.paths import Path
+    from msb_seal.drawing.scene import Item
+    from msb_seal.ofd.boxes import Box
+    from msb_seal.ofd.document import Document
+    from msb_seal.ofd.signature_xml import SignatureDescription, Stamp
+    from msb_seal.seals.model import SealPicture
+
+MAX_PICTURE_PIXELS = 16_000_000
+
+
+def stamped_items(document: Document) -> dict[str, list[Item]]:
+    """Give what the document's seals draw, by the ID of the page; in mm on the page."""
+    found: dict[str, list[Item]] = {}
+    for name, description in _descriptions(document):
+        picture = _seal_picture(document.package, name, description)
+        items = None if picture is None else picture_items(picture)
+        if items is None:
+            continue
+        for stamp in description.stamps:
+            document.budget.spend(len(items) + 1)
+            found.setdefault(stamp.page_id, []).append(_placed(items, stamp))
+    return found
+
+
+def picture_items(picture: SealPicture) -> tuple[Item, ...] | None:
+    """Give a seal's picture as items in the unit square; None where it cannot be drawn.
+
+    PNG, JPEG, GIF, BMP, SVG, and OFD, whose first page it is.
+    """
+    try:
+        if picture.type.casefold() == "ofd":
+            return _ofd_items(picture.data)
+        if picture.type.casefold() == "svg":
+            return read_svg(picture.data)
+        return (Picture(_transparent(Image.read(picture.data)), 0, 0, 1, 1),)
+    except MsbError:
+        return None
+
+
+def _descriptions(document: Document) -> list[tuple[str, SignatureDescription]]:
+    found: list[tuple[str, SignatureDescription]] = []
+    package, list_name = document.package, document.source.signatures
+    try:
+        records = read_signature_list(package.xml(list_name)).records if list_name else ()
+    except MsbError:
+        return found
+    for record in records:
+        if list_name is None or record.type is not SignatureType.SEAL:
+            continue
+        try:
+            name = package.resolve(list_name, record.location)
+            found.append((name, read_signature(package.xml(name))))
+        except MsbError:
+            continue
+    return found
+
+
+def _seal_picture(
+    package: OfdPackage, name: str, description: SignatureDescription
+) -> SealPicture | None:
+    try:
+        value = package.entry(package.resolve(name, description.value_location))
+        return parse_seal_signature(value).seal.picture
+    except MsbError:
+        pass
+    try:
+        location = description.seal_location
+        seal = package.entry(package.resolve(name, location)) if location else b""
+        return parse_seal(seal).picture
+    except MsbError:
+        return None
+
+
+def _ofd_items(data: bytes) -> tuple[Item, ...]:
+    """Draw the first page of a picture that is itself an OFD; its own seals do not show."""
+    document = open_document(OfdPackage.read(data))
+    area, items = PageRenderer(document).page(document.page(1))
+    return (Group(tuple(items), matrix=scaled(1 / area.width_mm, 1 / area.height_mm)),)
+
+
+def _transparent(image: Image) -> Image:
+    """Let white be transparent in a picture that has no transparency: a seal hides no text."""
+    if image.width * image.height > MAX_PICTURE_PIXELS or image.pixels.mode == "RGBA":
+        return image
+    red, green, blue = image.pixels.split()
+    darkest = ImageChops.darker(ImageChops.darker(red, green), blue)
+    clear = image.pixels.copy()
+    clear.putalpha(ImageChops.invert(darkest).point(_opaque))
+    written = io.BytesIO()
+    clear.save(written, "PNG")
+    return Image.read(written.getvalue())
+
+
+def _opaque(ink: int) -> int:
+    """Make a pixel opaque with little ink already, so that the seal's colour stays strong."""
+    return min(255, ink * 2)
+
+
+def _placed(items: tuple[Item, ...], stamp: Stamp) -> Item:
+    box, clip = stamp.box, stamp.clip
+    group = Group(
+        items,
+        matrix=compose(moved(box.x_mm, box.y_mm), scaled(box.width_mm, box.height_mm)),
+    )
+    if clip is None:
+        return group
+    return Group((group,), clip=_rectangle(clip, box))
+
+
+def _rectangle(clip: Box, box: Box) -> Path:
+    return rectangle(box.x_mm + clip.x_mm, box.y_mm + clip.y_mm, clip.width_mm, clip.height_mm)

@@ -1,0 +1,142 @@
+"""The command `sign`: a seal or a signature on an OFD, from files to a verdict."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from msb_identity.pki.formats import encode_key
+from msb_identity.x509 import encode_pem
+from msb_seal.cli import main
+from msb_seal.commands.sign import read_place
+from msb_seal.ofd.placement import At, AtKeyword, Place, Straddle
+from tests.identity.authorities import NOW
+from tests.seal.makers import world
+from tests.seal.ofd_documents import document, entries_of, root_of, unsealed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Console = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def console(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Console:
+    """Call msb-seal in a folder with a document, a seal, a key and a certificate, at NOW."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("msb_seal.commands.sign.aware", lambda _: NOW)
+    signer = world().signer
+    (tmp_path / "a.ofd").write_bytes(unsealed())
+    (tmp_path / "seal.esl").write_bytes(world().seal().encoded)
+    (tmp_path / "key.pem").write_bytes(encode_key(signer.key))
+    (tmp_path / "cert.pem").write_bytes(encode_pem(signer.certificate))
+    (tmp_path / "root.pem").write_bytes(encode_pem(world().root.certificate))
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        status = main(arguments)
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return status, out, err
+
+    return call
+
+
+WITH_KEY = ("--key", "key.pem", "--cert", "cert.pem")
+VERIFY = ("verify", "--trust", "root.pem", "--at", NOW.isoformat(), "--json")
+
+
+def test_a_document_is_sealed_from_files_and_verifies(console: Console, tmp_path: Path) -> None:
+    seal = ("--seal", "seal.esl", "--place", "page=1,x=120,y=200", "--place", "straddle")
+    status, out, err = console("sign", "a.ofd", *WITH_KEY, *seal, "--out", "b.ofd")
+    assert (status, err) == (0, "")
+    assert "b.ofd" in out
+    status, out, _ = console(*VERIFY, "b.ofd")
+    assert status == 0
+    (report,) = json.loads(out)
+    assert (report["kind"], report["verdict"]) == ("ofd", "valid")
+    assert [signature["kind"] for signature in report["signatures"]] == ["ses-v4"]
+    signature = root_of(
+        entries_of((tmp_path / "b.ofd").read_bytes()), "Doc_0/Signs/Sign_0/Signature.xml"
+    )
+    assert len(signature.findall(".//{*}StampAnnot")) == 3
+
+
+def test_without_a_seal_it_is_a_plain_signature_and_may_be_the_last(console: Console) -> None:
+    assert console("sign", "a.ofd", *WITH_KEY, "--final", "--out", "b.ofd")[0] == 0
+    status, out, _ = console(*VERIFY, "b.ofd")
+    assert status == 0
+    assert json.loads(out)[0]["signatures"][0]["kind"] == "cms"
+    status, _, err = console("sign", "b.ofd", *WITH_KEY, "--out", "c.ofd")
+    assert status == 2
+    assert "final" in err
+
+
+def test_a_changed_file_is_refused(console: Console, tmp_path: Path) -> None:
+    console("sign", "a.ofd", *WITH_KEY, "--out", "b.ofd")
+    data = (tmp_path / "b.ofd").read_bytes()
+    (tmp_path / "b.ofd").write_bytes(data[: len(data) // 2])
+    assert console(*VERIFY, "b.ofd")[0] == 3
+    assert document()  # the document itself stays as it was
+    assert (tmp_path / "a.ofd").read_bytes() == unsealed()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--seal", "seal.esl"),
+        ("--place", "straddle"),
+        ("--seal", "seal.esl", "--place", "page=9,x=1,y=1"),
+        ("--seal", "seal.esl", "--place", "keyword=没有"),
+        ("--seal", "cert.pem", "--place", "straddle"),
+        ("--seal", "missing.esl", "--place", "straddle"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    console: Console, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    status, _, err = console("sign", "a.ofd", *WITH_KEY, *arguments, "--out", "b.ofd")
+    assert status == 2
+    assert err.count("\n") == 1
+    assert not (tmp_path / "b.ofd").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("page=1,x=120,y=200", At(1, 120, 200)),
+        ("y=1.5,x=2,page=3", At(3, 2, 1.5)),
+        ("keyword=盖章处", AtKeyword("盖章处")),
+        ("keyword=a=b,nth=-1", AtKeyword("a=b", -1)),
+        ("straddle", Straddle()),
+        ("straddle,edge=left,offset=40,margin=2", Straddle("left", 40, 2)),
+    ],
+)
+def test_places_are_read(text: str, place: Place) -> None:
+    assert read_place(text) == place
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "page=1",
+        "page=1,x=1",
+        "page=one,x=1,y=1",
+        "page=1,x=1,y=1,z=1",
+        "page=1,x=1,y=1,page=2",
+        "keyword=",
+        "keyword=a,nth=b",
+        "straddle,edge=middle",
+        "straddle,nth=1",
+        "everywhere",
+    ],
+)
+def test_what_is_no_place_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        read_place(text)
