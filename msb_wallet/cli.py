@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from msb_identity.commands.rotation import add_rotate_command, rotate
 from msb_identity.envelopes.keyfiles import read_signing_key
 from msb_identity.errors import IdentifierRefused
 from msb_identity.foundation.commands import (
@@ -40,7 +41,7 @@ from msb_wallet.codes.payload import MAX_CODE_CHARS
 from msb_wallet.codes.present import check_audience, show_offline
 from msb_wallet.codes.qr import MAX_PICTURE_BYTES, draw_png, draw_svg, qr_version
 from msb_wallet.errors import Fault, LicenceNotFound, LicenceRefused
-from msb_wallet.folder import TABLES, DataFolder
+from msb_wallet.folder import STORE_FILE, TABLES, DataFolder
 from msb_wallet.licences.identifier import LicenceIdentifier
 from msb_wallet.licences.rows import read_rows
 from msb_wallet.licences.status import Reason, read_status
@@ -197,6 +198,17 @@ def _migrate(arguments: argparse.Namespace) -> int:
     for name, revision in migrate_store(url, *TABLES).items():
         write_out(f"{name}: {revision}")
     return 0
+
+
+def _rotate(arguments: argparse.Namespace) -> int:
+    from msb_identity.people import accounts
+    from msb_wallet.licences import issue
+
+    folder = DataFolder(Path(arguments.data))
+    if not (folder.path / STORE_FILE).is_file():
+        zh, en = "数据目录中没有数据库", "the data folder has no store"
+        raise CommandError(zh, en)
+    return rotate(arguments, folder.store, folder.keys, [accounts.SEALED, issue.SEALED])
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -430,6 +442,7 @@ def _add_store(commands: argparse._SubParsersAction[CommandParser]) -> None:
         help=f"${STORE_VARIABLE}；缺省为数据目录的 / the store's URL (default: the data folder's)",
     )
     migrate.set_defaults(command=_migrate)
+    add_rotate_command(actions, _rotate)
 
 
 def _add_trust(commands: argparse._SubParsersAction[CommandParser]) -> None:

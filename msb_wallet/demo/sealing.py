@@ -24,7 +24,7 @@ from msb_identity.x509.authority import CertificateAuthority
 from msb_identity.x509.roles import Particulars, Role
 from msb_identity.x509.subjects import Subject
 from msb_seal.errors import SealingRefused
-from msb_seal.lifecycle import Act, Application, SealRegistry, Unit
+from msb_seal.lifecycle import Act, Application, SealMaker, SealRegistry, Unit
 from msb_seal.lifecycle import metadata as lifecycle_tables
 from msb_seal.ofd.package import OfdPackage
 from msb_seal.ofd.placement import AtKeyword
@@ -194,7 +194,7 @@ def _issue_seal(
     )
     record = registry.apply(application, by=_APPLICANT).record
     registry.change(record, Act.APPROVE, by=_APPROVER)
-    registry.make(record, by=_MAKER, maker_certificate=maker, maker_key=maker_key)
+    registry.make(record, SealMaker(maker, maker_key), by=_MAKER)
     registry.change(record, Act.ISSUE, by=_KEEPER)
     registry.grants.give(
         record,

@@ -157,20 +157,9 @@ def _tell(out: Path) -> int:
 
     story.chapter("注销", "Revoke")
     ready = pack.show_online(holder, identifier)
-    shown = story.picture(
-        "4-refused", ready, "注销前一刻亮出的码", "shown just before the revocation"
-    )
     issuer.status.change(identifier.short, Status.REVOKED, Reason.CANCELLED)
-    story.say(
-        "颁发机构注销了该证照，联网核验即时拒绝。", "The issuer revokes it: refused online at once."
-    )
-    story.scan(online, shown, "invalid")
-    folder.publish_status()
-    story.say(
-        "状态列表发布后，离线核验同样拒绝。",
-        "Once the list is published, offline checks refuse too.",
-    )
-    story.scan(offline, printed, "invalid")
+    _scan_revoked(story, online, ready)
+    _publish_and_scan(story, offline, printed)
     _tell_audit(story, holder)
     return _close(story, time.monotonic() - started)
 
@@ -304,6 +293,25 @@ def _issue(story: _Story, issuer: Issuer) -> LicenceIdentifier:
     story.say(f"证照标识 {identifier}", f"Licence identifier, GB/T 36904: {identifier}")
     story.folder.publish_status()
     return identifier
+
+
+def _scan_revoked(story: _Story, online: Verifier, ready: str) -> None:
+    shown = story.picture(
+        "4-refused", ready, "注销前一刻亮出的码", "shown just before the revocation"
+    )
+    story.say(
+        "颁发机构注销了该证照，联网核验即时拒绝。", "The issuer revokes it: refused online at once."
+    )
+    story.scan(online, shown, "invalid")
+
+
+def _publish_and_scan(story: _Story, offline: Verifier, printed: Path) -> None:
+    story.folder.publish_status()
+    story.say(
+        "状态列表发布后，离线核验同样拒绝。",
+        "Once the list is published, offline checks refuse too.",
+    )
+    story.scan(offline, printed, "invalid")
 
 
 def _tell_sizes(story: _Story) -> None:

@@ -10,16 +10,7 @@ import pytest
 import msb_identity
 
 MOST_SECONDS = 0.25
-HEAVY = {
-    "PIL",
-    "alembic",
-    "asn1crypto",
-    "cryptography",
-    "gmssl",
-    "psycopg",
-    "pydantic",
-    "sqlalchemy",
-}
+HEAVY = {"alembic", "asn1crypto", "cryptography", "gmssl", "psycopg", "pydantic", "sqlalchemy"}
 IMPORT = f"""
 import sys, time
 started = time.process_time()

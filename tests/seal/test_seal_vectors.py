@@ -14,7 +14,7 @@ from msb_identity.foundation.report import Outcome, Report, Verdict
 from msb_identity.x509 import TrustStore
 from msb_identity.x509.revocation import RevocationPolicy
 from msb_seal.commands.inputs import Whom
-from msb_seal.commands.verify import Options, check_file
+from msb_seal.documents import check_document
 from msb_seal.seals.model import SealVersion
 from msb_seal.seals.structure import parse_seal, parse_seal_signature
 from msb_seal.seals.verify import check_seal, check_seal_signature
@@ -64,7 +64,8 @@ def failed(report: Report) -> set[str]:
 
 @pytest.mark.parametrize("row", list(rows()), ids=lambda row: f"{row.file} {row.trust} {row.at}")
 def test_a_vector_gets_the_verdict_it_should(vectors: Path, row: Row) -> None:
-    report = check_file((vectors / row.file).read_bytes(), Options(whom(vectors, row)))
+    given = whom(vectors, row)
+    report = check_document((vectors / row.file).read_bytes(), trust=given.trust, at=given.at)
     assert report.verdict in allowed(row.verdict), report.as_text()
     assert row.step == "-" or row.step in failed(report)
 

@@ -25,10 +25,13 @@ from msb_identity.foundation.store import Store
 from msb_identity.people import accounts
 from msb_identity.people.accounts import Accounts
 from msb_identity.pki.keys import KeyKind, generate_key
+from msb_wallet.cli import main
 from msb_wallet.folder import TABLES
 from msb_wallet.licences import issue
 from msb_wallet.licences.issue import Issuer
 from msb_wallet.licences.store import licences, list_by_holder
+from tests.wallet.conftest import NOW as SHOWN
+from tests.wallet.conftest import assert_valid
 from tests.wallet.support_licences import AUTHORITY, NAME, NUMBER, PREFIX, TYPE, good_row
 
 if TYPE_CHECKING:
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy import MetaData
+
+    from tests.wallet.conftest import World
 
 OTHER_NUMBER = "440524188001010014"
 PLACE = Place("t", "c", "1")
@@ -325,3 +330,22 @@ def test_the_newest_version_of_a_secret_is_not_dropped(tmp_path: Path) -> None:
     ring.drop(1)
     assert SecretRing.open(tmp_path / "a.key").versions == (2,)
     assert (tmp_path / "a.key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("secret", ["data", "encryption", "index"])
+def test_the_command_replaces_a_key_under_people_and_licences(
+    world: World, capsys: pytest.CaptureFixture[str], secret: str
+) -> None:
+    assert main(["--data", str(world.path), "store", "rotate", secret]) == 0
+    told = capsys.readouterr().out
+    if secret != "encryption":
+        assert "people: 1 rows, 1 changed" in told
+        assert "licences: 2 rows, 2 changed" in told
+    cards = world.pack.cards(world.holder, now=SHOWN)
+    assert {card.identifier for card in cards} == {*world.licences.values()}
+    assert_valid(world.verifier(online=True).scan(world.online(), now=SHOWN))
+
+
+def test_the_command_makes_no_folder(tmp_path: Path) -> None:
+    assert main(["--data", str(tmp_path / "none"), "store", "rotate", "data"]) == 2
+    assert not (tmp_path / "none").exists()
