@@ -202,13 +202,15 @@ def _migrate(arguments: argparse.Namespace) -> int:
 
 def _rotate(arguments: argparse.Namespace) -> int:
     from msb_identity.people import accounts
+    from msb_seal.lifecycle import applications, grants
     from msb_wallet.licences import issue
 
     folder = DataFolder(Path(arguments.data))
     if not (folder.path / STORE_FILE).is_file():
         zh, en = "数据目录中没有数据库", "the data folder has no store"
         raise CommandError(zh, en)
-    return rotate(arguments, folder.store, folder.keys, [accounts.SEALED, issue.SEALED])
+    sealed = [accounts.SEALED, issue.SEALED, applications.SEALED, grants.SEALED]
+    return rotate(arguments, folder.store, folder.keys, sealed)
 
 
 def _demo(arguments: argparse.Namespace) -> int:

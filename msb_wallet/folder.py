@@ -50,6 +50,7 @@ from msb_identity.people.identifiers import check_credit_code
 from msb_identity.pki.keys import KeyKind, SigningKey
 from msb_identity.signin import limits, sms
 from msb_identity.sso import sessions
+from msb_seal import lifecycle
 from msb_wallet.errors import TrustRefused, TypeRefused
 from msb_wallet.licences import store as tables
 from msb_wallet.licences.issue import Issuer
@@ -79,6 +80,7 @@ TABLES = (
     limits.metadata,
     sms.metadata,
     sessions.metadata,
+    lifecycle.metadata,
     tables.metadata,
     memory.metadata,
 )

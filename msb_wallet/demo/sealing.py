@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import io
 import zipfile
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from msb_identity.envelopes.keyfiles import ensure_signing_key
-from msb_identity.foundation import audit, protect, strict_json
-from msb_identity.foundation.audit import Audit
+from msb_identity.foundation import strict_json
 from msb_identity.foundation.files import write_whole
-from msb_identity.foundation.store import Store, file_url
 from msb_identity.pki.keys import KeyKind
 from msb_identity.x509 import TrustStore
 from msb_identity.x509.authority import CertificateAuthority
@@ -25,7 +22,6 @@ from msb_identity.x509.roles import Particulars, Role
 from msb_identity.x509.subjects import Subject
 from msb_seal.errors import SealingRefused
 from msb_seal.lifecycle import Act, Application, SealMaker, SealRegistry, Unit
-from msb_seal.lifecycle import metadata as lifecycle_tables
 from msb_seal.ofd.package import OfdPackage
 from msb_seal.ofd.placement import AtKeyword
 from msb_seal.ofd.reading import render_page
@@ -36,7 +32,6 @@ from msb_seal.seals.model import SealType
 from msb_wallet.cards.pack import printed_code
 from msb_wallet.codes.qr import draw_png
 from msb_wallet.errors import LicenceNotFound
-from msb_wallet.folder import STORE_FILE
 from msb_wallet.licences.face import SEAL_KEYWORD, FacePrinter
 from msb_wallet.licences.issue import body_place
 from msb_wallet.licences.model import licence_from_elements
@@ -70,13 +65,11 @@ class SealingDesk:
     trust: TrustStore
 
     @classmethod
-    def open(cls, folder: DataFolder, settings: ConfiguredIssuer, store: Store) -> SealingDesk:
+    def open(cls, folder: DataFolder, settings: ConfiguredIssuer) -> SealingDesk:
         """Take a seal for the department through its life, up to being used."""
         authority = CertificateAuthority.open(folder.path / "ca" / "authority")
         root = CertificateAuthority.open(folder.path / "ca" / "root")
-        registry = SealRegistry(
-            store, folder.protector, Audit(store, folder.protector, writer="seal")
-        )
+        registry = SealRegistry(folder.store, folder.protector, folder.audit)
         key = ensure_signing_key(folder.keys / SEAL_KEY_FILE, KeyKind.SM2)
         certificate = authority.issue(
             Subject.of(settings.name, organisation=settings.name),
@@ -121,12 +114,6 @@ class SealingDesk:
             return refusal
         message = "a frozen seal signed"
         raise AssertionError(message)
-
-
-def open_seal_store(folder: DataFolder) -> closing[Store]:
-    """Open the data folder's store with the tables of seals."""
-    url = file_url(folder.path / STORE_FILE)
-    return closing(Store.open(url, protect.metadata, audit.metadata, lifecycle_tables))
 
 
 def print_face(folder: DataFolder, issuer: Issuer, identifier: LicenceIdentifier) -> OfdPackage:

@@ -38,7 +38,6 @@ from msb_wallet.demo.certificates import certify
 from msb_wallet.demo.page import Page
 from msb_wallet.demo.sealing import (
     SealingDesk,
-    open_seal_store,
     print_face,
     tampered,
     write_pictures,
@@ -184,25 +183,24 @@ def _seal(story: _Story, issuer: Issuer, identifier: LicenceIdentifier) -> None:
     story.chapter("电子印章与照面", "The e-seal and the licence's face")
     folder = story.folder
     face = print_face(folder, issuer, identifier)
-    with open_seal_store(folder) as store:
-        desk = SealingDesk.open(folder, folder.issuer_settings(None), store)
-        story.say(
-            "单位申请、另一人批准、制章中心制作，电子印章（GB/T 38540）可以使用了。",
-            "Applied for, approved by another person, made: the e-seal (GB/T 38540) is in use.",
-        )
-        sealed = desk.seal(face, identifier.short)
-        write_whole(story.out / FACE_FILE, sealed)
-        seal_picture, face_picture = write_pictures(story.out, desk, sealed)
-        story.page.picture(seal_picture, "印模", "the seal")
-        story.page.picture(
-            face_picture, "加盖电子印章的照面（OFD）", "the sealed face, an OFD", wide=True
-        )
-        story.judge(FACE_FILE, desk.check(sealed), "valid")
-        story.say("有人改动照面上的操作类别。", "Someone changes the category on the face.")
-        forged = tampered(sealed, "建筑电工", "建筑架子工")
-        write_whole(story.out / FORGED_FILE, forged)
-        story.judge(FORGED_FILE, desk.check(forged), "invalid")
-        refusal = desk.refusal_when_frozen(face)
+    desk = SealingDesk.open(folder, folder.issuer_settings(None))
+    story.say(
+        "单位申请、另一人批准、制章中心制作，电子印章（GB/T 38540）可以使用了。",
+        "Applied for, approved by another person, made: the e-seal (GB/T 38540) is in use.",
+    )
+    sealed = desk.seal(face, identifier.short)
+    write_whole(story.out / FACE_FILE, sealed)
+    seal_picture, face_picture = write_pictures(story.out, desk, sealed)
+    story.page.picture(seal_picture, "印模", "the seal")
+    story.page.picture(
+        face_picture, "加盖电子印章的照面（OFD）", "the sealed face, an OFD", wide=True
+    )
+    story.judge(FACE_FILE, desk.check(sealed), "valid")
+    story.say("有人改动照面上的操作类别。", "Someone changes the category on the face.")
+    forged = tampered(sealed, "建筑电工", "建筑架子工")
+    write_whole(story.out / FORGED_FILE, forged)
+    story.judge(FORGED_FILE, desk.check(forged), "invalid")
+    refusal = desk.refusal_when_frozen(face)
     story.say(
         f"印章停用后再盖章：{refusal.zh}。", f"The seal is frozen and asked to sign: {refusal.en}."
     )

@@ -17,6 +17,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from msb_identity.envelopes.jose import decode_base64url
+from msb_identity.x509 import TrustStore
+from msb_seal import check_document
+from msb_seal.ofd.package import OfdPackage
+from msb_seal.ofd.reading import find_text
 from msb_wallet.codes.payload import CodeKind, read_code
 from msb_wallet.codes.qr import read_picture
 
@@ -34,6 +38,7 @@ NAMES, NUMBERS = (
 )
 MOBILE = "13800138000"
 PICTURES = {"1-online": "MSB0:", "2-offline": "MSB2:", "3-printed": "MSB1:", "4-refused": "MSB0:"}
+SEALED_PICTURES = ("5-seal", "6-face")
 VOID = {"meta", "img", "br", "link", "hr"}
 
 
@@ -81,8 +86,9 @@ def test_it_ends_well_within_a_minute(told: Told) -> None:
 def test_it_tells_the_story_in_both_languages_up_to_the_refusal(told: Told) -> None:
     out = told.process.stdout
     verdicts = re.findall(r"^ +\[([A-Z]+)\]", out, re.MULTILINE)
-    certificate, scans, audits = verdicts[0], verdicts[1:7], verdicts[7:]
+    certificate, faces, scans, audits = verdicts[0], verdicts[1:3], verdicts[3:9], verdicts[9:]
     assert certificate == "VALID"
+    assert faces == ["VALID", "INVALID"]  # the sealed one, and the forged
     assert scans == ["VALID", "INVALID", "VALID", "VALID", "INVALID", "INVALID"]
     assert audits == ["VALID", "INVALID"]  # the log, and a copy of it that was edited
     for sentence in (
@@ -103,6 +109,17 @@ def test_the_codes_are_pictures(told: Told) -> None:
         [text] = read_picture((told.out / f"{name}.png").read_bytes())
         assert text.startswith(prefix)
         assert (told.out / f"{name}.svg").read_bytes().startswith(b"<?xml")
+
+
+def test_the_sealed_face_verifies_and_the_forged_one_does_not(told: Told) -> None:
+    trust = TrustStore.load(told.out / "data" / "ca")
+    data = (told.out / "licence.ofd").read_bytes()
+    report = check_document(data, trust=trust)
+    assert report.verdict == "valid", report.as_text()
+    assert find_text(OfdPackage.read(data), "张三")
+    forged = check_document((told.out / "licence-forged.ofd").read_bytes(), trust=trust)
+    assert forged.verdict == "invalid"
+    assert any(step.code == "files-changed" for step in forged.signatures[0].steps)
 
 
 class _Page(HTMLParser):
@@ -134,12 +151,15 @@ def test_the_page_parses_and_its_pictures_are_there(told: Told) -> None:
     assert page.open == []
     assert "script" not in page.seen
     assert '<html lang="zh-CN">' in text
-    assert {image["src"] for image in page.images} == {f"{name}.png" for name in PICTURES}
+    assert {image["src"] for image in page.images} == {
+        f"{name}.png" for name in (*PICTURES, *SEALED_PICTURES)
+    }
     for image in page.images:
         assert image["alt"]
         assert (told.out / str(image["src"])).is_file()
-    assert text.count('class="report valid"') == 3 + 2
-    assert text.count('class="report invalid"') == 3 + 1
+    # Three codes, the chain, the log; and a sealed face with its signature.
+    assert text.count('class="report valid"') == 3 + 2 + 2
+    assert text.count('class="report invalid"') == 3 + 1 + 2
 
 
 def test_the_page_shows_nothing_personal(told: Told) -> None:

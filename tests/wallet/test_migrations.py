@@ -17,6 +17,7 @@ from msb_identity.foundation.audit.tables import AUDIT
 from msb_identity.foundation.schema import IDENTITY, Schema, schema_of
 from msb_identity.foundation.store import Store, migrate_store
 from msb_wallet.cli import main
+from msb_seal.lifecycle.tables import LIFECYCLE
 from msb_wallet.folder import TABLES
 from msb_wallet.licences.store import WALLET
 from msb_wallet.scan.memory import CHECKER
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-SCHEMAS = (IDENTITY, AUDIT, WALLET, CHECKER)
+SCHEMAS = (IDENTITY, AUDIT, LIFECYCLE, WALLET, CHECKER)
 
 
 def differences(connection: Connection) -> list[object]:
