@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from msb_identity.foundation.files import write_private_once
 from msb_identity.pki.formats import encode_key
 from msb_identity.x509 import encode_pem
 from msb_seal.cli import main
@@ -34,7 +35,7 @@ def console(
     signer = world().signer
     (tmp_path / "a.ofd").write_bytes(unsealed())
     (tmp_path / "seal.esl").write_bytes(world().seal().encoded)
-    (tmp_path / "key.pem").write_bytes(encode_key(signer.key))
+    write_private_once(tmp_path / "key.pem", encode_key(signer.key))
     (tmp_path / "cert.pem").write_bytes(encode_pem(signer.certificate))
     (tmp_path / "root.pem").write_bytes(encode_pem(world().root.certificate))
 
