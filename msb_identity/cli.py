@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> CommandParser:
     parser = CommandParser(
         prog="msb-identity",
-        description="身份：密钥、证书、令牌与审计 / identity: keys, certificates, tokens, the audit log",
+        description="身份：密钥、证书、令牌、审计 / identity: keys, certificates, tokens, audit",
         epilog=_EXIT_STATUS,
     )
     areas = parser.add_subparsers(metavar="AREA", required=True)

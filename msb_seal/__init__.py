@@ -1,5 +1,70 @@
-"""MSB seal (电子印章): what was signed.
+"""MSB seal (电子印章): what was signed. E-seals, sealed documents, verification step by step.
 
-This package holds its place in the order of imports (msb_identity ← msb_seal ← msb_wallet). It has
-no content in this version: e-seals, sealed OFD and sealed PDF come next.
+`import msb_seal` is light: rooms are loaded when a name of theirs is first used. What stands in
+`__all__` is stable; everything else may change between versions.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from msb_seal.documents import check_document
+    from msb_seal.lifecycle.registry import SealRegistry
+    from msb_seal.ofd.batch import OfdBatch
+    from msb_seal.ofd.compose import OfdBuilder
+    from msb_seal.ofd.placement import At, AtKeyword, Straddle
+    from msb_seal.ofd.sign import prepare_ofd, seal_ofd
+    from msb_seal.ofd.verify import check_ofd
+    from msb_seal.pictures.drawn import draw
+    from msb_seal.seals.making import make_seal
+    from msb_seal.seals.sealer import KeySealer
+    from msb_seal.seals.structure import parse_seal
+    from msb_seal.seals.verify import check_seal, check_seal_signature
+
+_HOMES = {
+    "At": "msb_seal.ofd.placement",
+    "AtKeyword": "msb_seal.ofd.placement",
+    "KeySealer": "msb_seal.seals.sealer",
+    "OfdBatch": "msb_seal.ofd.batch",
+    "OfdBuilder": "msb_seal.ofd.compose",
+    "SealRegistry": "msb_seal.lifecycle.registry",
+    "Straddle": "msb_seal.ofd.placement",
+    "check_document": "msb_seal.documents",
+    "check_ofd": "msb_seal.ofd.verify",
+    "check_seal": "msb_seal.seals.verify",
+    "check_seal_signature": "msb_seal.seals.verify",
+    "draw": "msb_seal.pictures.drawn",
+    "make_seal": "msb_seal.seals.making",
+    "parse_seal": "msb_seal.seals.structure",
+    "prepare_ofd": "msb_seal.ofd.sign",
+    "seal_ofd": "msb_seal.ofd.sign",
+}
+
+__all__ = [
+    "At",
+    "AtKeyword",
+    "KeySealer",
+    "OfdBatch",
+    "OfdBuilder",
+    "SealRegistry",
+    "Straddle",
+    "check_document",
+    "check_ofd",
+    "check_seal",
+    "check_seal_signature",
+    "draw",
+    "make_seal",
+    "parse_seal",
+    "prepare_ofd",
+    "seal_ofd",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the room holds
+    """Load the room that holds `name`."""
+    if name not in _HOMES:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    return getattr(import_module(_HOMES[name]), name)

@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msb_identity.envelopes.keyfiles import read_signing_key, read_verifying_key
 from msb_identity.errors import EncodingRefused, KeyRefused, Refused
 from msb_identity.foundation.commands import (
     STORE_VARIABLE,
@@ -22,7 +21,8 @@ from msb_identity.foundation.commands import (
     shown_name,
     write_out,
 )
-from msb_identity.foundation.files import write_whole
+from msb_identity.foundation.files import read_private, write_whole
+from msb_identity.pki.formats import load_key, load_public_key
 
 if TYPE_CHECKING:
     import argparse
@@ -47,7 +47,8 @@ def add_audit_commands(areas: Any) -> None:  # noqa: ANN401 - argparse keeps its
         "--key",
         metavar="FILE",
         type=Path,
-        help="检查点签名者的公钥 / the public key of who signs checkpoints",
+        help="检查点签名者的公钥，PEM、DER 或 JWK"
+        " / the public key of who signs checkpoints, PEM, DER or JWK",
     )
     verify.add_argument("--json", action="store_true", help="输出 JSON / print JSON")
     verify.set_defaults(command=_verify)
@@ -63,7 +64,7 @@ def add_audit_commands(areas: Any) -> None:  # noqa: ANN401 - argparse keeps its
         required=True,
         metavar="FILE",
         type=Path,
-        help="签名私钥，权限 0600 / the private key that signs, mode 0600",
+        help="签名私钥，权限 0600，不加密 / the private key that signs, mode 0600, not encrypted",
     )
     checkpoint.add_argument(
         "--out",
@@ -99,10 +100,10 @@ def _verify(arguments: argparse.Namespace) -> int:
     key = None
     if arguments.key is not None:
         try:
-            key = read_verifying_key(arguments.key)
-        except (EncodingRefused, KeyRefused) as error:
+            key = load_public_key(arguments.key)
+        except KeyRefused as error:
             name = shown_name(str(arguments.key))
-            zh, en = f"{name} 不是公钥", f"{name} is not a public key"
+            zh, en = f"{name} 不是公钥", f"{name} is not a public key: {error}"
             raise CommandError(zh, en) from error
     held = _held(arguments)
     store, name = _open_store(arguments)
@@ -116,15 +117,21 @@ def _verify(arguments: argparse.Namespace) -> int:
 def _checkpoint(arguments: argparse.Namespace) -> int:
     """签发检查点 / Verify what came since the newest held checkpoint, and sign where chains end.
 
-    Exit status as of verifying: where the log shows a change, nothing is signed.
+    Where the log shows a change, nothing is signed; the exit status is then as of verifying.
     """
     from msb_identity.foundation.audit.checkpoint import make_checkpoint, newest, parse_checkpoint
 
     out: Path = arguments.out
     name = shown_name(str(out))
     check_new_files(out)
-    key = read_signing_key(arguments.key)
+    key = load_key(read_private(arguments.key))
     held = _held(arguments)
+    for given, data in zip(arguments.checkpoint, held, strict=True):
+        try:
+            parse_checkpoint(data)
+        except EncodingRefused as error:
+            zh, en = f"{shown_name(given)} 不是检查点", f"{shown_name(given)} is not a checkpoint"
+            raise CommandError(zh, en) from error
     store, store_name = _open_store(arguments)
     try:
         made = make_checkpoint(store, key, previous=newest(held) if held else None)
@@ -152,7 +159,7 @@ def _open_store(arguments: argparse.Namespace) -> tuple[Store, str]:
     if not arguments.store:
         zh, en = "请用 --store 指定数据库", f"name the store with --store or {STORE_VARIABLE}"
         raise CommandError(zh, en)
-    store = Store.open(arguments.store, existing=True)
+    store = Store.open(arguments.store, read_only=True)
     try:
         return store, make_url(arguments.store).render_as_string(hide_password=True)
     except ArgumentError:  # which Store.open has refused already

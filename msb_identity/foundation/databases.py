@@ -8,11 +8,14 @@ the same lock follow each other. How: docs/decisions/store.md.
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 import time
+from functools import partial
 from pathlib import Path
 from select import POLLIN, poll
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote
 
 from sqlalchemy import create_engine, event, func, select
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError, InvalidatePoolError
@@ -34,13 +37,17 @@ TRUSTED_SECONDS = 10.0
 """A PostgreSQL connection used less long ago is taken without asking whether it still works."""
 OLDEST_POSTGRESQL = 15
 _WRITE, _FILE, _USED = "msb_write", "msb_file", "msb_used"
+_SQLITE_START = b"SQLite format 3\0"
 
 
 class Database(Protocol):
     """How one kind of database is opened, and how its transactions begin."""
 
-    def engine(self, url: URL, *, existing: bool) -> Engine:
-        """Give an engine; StoreError where there is nothing to open. It may not connect yet."""
+    def engine(self, url: URL, *, existing: bool, read_only: bool = False) -> Engine:
+        """Give an engine; StoreError where there is nothing to open. It may not connect yet.
+
+        read_only: nothing is ever written, whatever a transaction asks for.
+        """
 
     def check(self, connection: Connection) -> None:
         """Refuse, with StoreError, a server that cannot keep the promises."""
@@ -59,18 +66,22 @@ class Database(Protocol):
 class Sqlite:
     """A file: one writer at a time, which takes the write lock when it begins."""
 
-    def engine(self, url: URL, *, existing: bool) -> Engine:
+    def engine(self, url: URL, *, existing: bool, read_only: bool = False) -> Engine:
         """Make the folder of the file, unless it must exist already."""
         if not url.database or url.database == ":memory:":
             message = "a store is a file: sqlite:///FILE"
             raise StoreError(message)
         file = Path(url.database)
-        if existing and not file.is_file():
-            message = f"there is no store {file.name}"
-            raise StoreError(message)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(url, hide_parameters=True)
-        event.listen(engine, "connect", _prepare_sqlite)
+        if existing or read_only:
+            _check_sqlite_file(file)
+        else:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(
+            _read_only_url(url, file) if read_only else url, hide_parameters=True
+        )
+        event.listen(engine, "connect", _set_up_sqlite)
+        if not read_only:
+            event.listen(engine, "connect", _begin_wal)
         event.listen(engine, "begin", _begin_sqlite)
         _watch_file(engine, file)
         return engine.execution_options(**{_WRITE: True})
@@ -94,7 +105,13 @@ class Sqlite:
 class PostgreSQL:
     """A server: READ COMMITTED for writers, who name what they lock; one snapshot for a reader."""
 
-    def engine(self, url: URL, *, existing: bool) -> Engine:  # noqa: ARG002 - nothing is made yet
+    def engine(
+        self,
+        url: URL,
+        *,
+        existing: bool,  # noqa: ARG002 - nothing is made yet
+        read_only: bool = False,
+    ) -> Engine:
         """Use psycopg, and set up each connection."""
         if url.drivername not in ("postgresql", "postgresql+psycopg"):
             message = f"no driver {url.get_driver_name()} here; use postgresql+psycopg://…"
@@ -109,7 +126,7 @@ class PostgreSQL:
             hide_parameters=True,
             isolation_level="READ COMMITTED",
         )
-        event.listen(engine, "connect", _prepare_postgresql)
+        event.listen(engine, "connect", partial(_prepare_postgresql, read_only=read_only))
         _watch_server(engine)
         return engine
 
@@ -177,12 +194,47 @@ def without_values(error: IntegrityError) -> IntegrityError:
     return IntegrityError(error.statement, None, bare, hide_parameters=True)
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection
+def _check_sqlite_file(file: Path) -> None:
+    """Refuse what holds no database: SQLite would make one of an empty file."""
+    try:
+        with file.open("rb") as opened:
+            start = opened.read(len(_SQLITE_START))
+    except OSError:
+        start = None
+    if start != _SQLITE_START:
+        message = f"there is no store {file.name}" if start is None else f"{file.name} is no store"
+        raise StoreError(message)
+
+
+def _read_only_url(url: URL, file: Path) -> URL:
+    """Open the file so that SQLite writes nothing; where nobody can write it, without its lock.
+
+    Beside a file in WAL mode SQLite makes two others even for a reader, unless it is told that the
+    file cannot change; it is not told where a log of writes is still beside it, to be read.
+    """
+    log = file.with_name(f"{file.name}-wal")
+    frozen = _cannot_be_written(file) and not (log.exists() and log.stat().st_size)
+    query = {**url.query, "mode": "ro", "uri": "true", **({"immutable": "1"} if frozen else {})}
+    return url.set(database=f"file:{quote(str(file.absolute()))}", query=query)
+
+
+def _cannot_be_written(file: Path) -> bool:
+    """Whether it lies on a file system that is read-only, or is marked so itself for everybody."""
+    on_read_only = os.statvfs(file).f_flag & os.ST_RDONLY
+    return bool(on_read_only) or not file.stat().st_mode & 0o222
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection
     """Set up a connection, and let us, not the driver, begin transactions."""
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_wal(connection: Any, _record: object) -> None:  # noqa: ANN401 - as above
+    cursor = connection.cursor()
     # Of two that make a file's first WAL at once, SQLite fails one without waiting.
     deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1_000
     while True:
@@ -230,9 +282,10 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
-def _prepare_postgresql(connection: Any, _record: object) -> None:  # noqa: ANN401 - as above
+def _prepare_postgresql(connection: Any, _record: object, *, read_only: bool) -> None:  # noqa: ANN401 - as above
     settings = {
         "default_transaction_isolation": "read committed",
+        "default_transaction_read_only": "on" if read_only else "off",
         "synchronous_commit": "on",
         "lock_timeout": str(BUSY_TIMEOUT_MS),
         "idle_in_transaction_session_timeout": str(IDLE_TIMEOUT_MS),

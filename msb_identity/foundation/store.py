@@ -46,7 +46,12 @@ class Store:
 
     @classmethod
     def open(
-        cls, url: str | URL, *tables: MetaData, existing: bool = False, migrate: bool = False
+        cls,
+        url: str | URL,
+        *tables: MetaData,
+        existing: bool = False,
+        migrate: bool = False,
+        read_only: bool = False,
     ) -> Store:
         """Open the database at `url`; a new one gets its tables.
 
@@ -55,6 +60,7 @@ class Store:
         stand in it). StoreError where it cannot be opened; its message never shows a password.
         existing: refuse to make a new store, for those who would only look into one of others.
         migrate: bring tables of an older version up to date; without it they are a StoreError.
+        read_only: as `existing`, and the database itself lets nothing be written; for evidence too.
         Tables of a newer version are refused, since this program does not know what they mean.
         """
         try:
@@ -66,7 +72,7 @@ class Store:
                     " use sqlite:///FILE or postgresql+psycopg://…"
                 )
                 raise StoreError(message)
-            engine = database.engine(parsed, existing=existing)
+            engine = database.engine(parsed, existing=existing, read_only=read_only)
         except (ArgumentError, SQLAlchemyError, OSError, ValueError, ImportError) as error:
             # ValueError: a port that is no number; ImportError: a driver that is not installed.
             # What they say may repeat a part of the URL.
@@ -74,7 +80,7 @@ class Store:
             raise StoreError(message) from None
         store = cls(engine, database)
         try:
-            store._prepare(tables, existing=existing, migrate=migrate)
+            store._prepare(tables, existing=existing or read_only, migrate=migrate)
         except (SQLAlchemyError, ValueError, TypeError) as error:  # of an option in the URL
             store.close()
             message = f"the store cannot be opened: {type(error).__name__}"

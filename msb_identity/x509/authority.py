@@ -39,6 +39,7 @@ from msb_identity.x509.names import read_name
 from msb_identity.x509.publishing import check_place
 from msb_identity.x509.roles import MAX_PATH_LENGTH, Particulars, Role, role_extensions
 from msb_identity.x509.statements import make_crl
+from msb_identity.x509.subjects import check_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -154,7 +155,11 @@ class CertificateAuthority:
         life: timedelta = CERTIFICATE_LIFE,
         now: datetime | None = None,
     ) -> Certificate:
-        """Issue what a request asks for: its subject, its key, its DNS names (to a server)."""
+        """Issue what a request asks for: its subject, its key, its DNS names (to a server).
+
+        AuthorityRefused for a subject that is empty, or that could not be read on a screen.
+        """
+        check_attributes(request.subject.attributes)
         wanted = particulars or Particulars()
         if role is Role.SERVER and not wanted.dns_names:
             wanted = replace(wanted, dns_names=request.dns_names)

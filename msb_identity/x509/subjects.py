@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from msb_identity.errors import AuthorityRefused
+from msb_identity.foundation.text import is_showable
 from msb_identity.x509 import oids
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 # RFC 5280 appendix A.1: the upper bounds, in characters.
 _BOUNDS: Mapping[str, int] = {
@@ -23,6 +24,7 @@ _BOUNDS: Mapping[str, int] = {
     oids.SERIAL_NUMBER: 64,
     oids.COMMON_NAME: 64,
 }
+_OTHERS = 255  # what a request may carry besides, as an e-mail address
 _OIDS = {oids.ATTRIBUTE_NAMES[oid].upper(): oid for oid in _BOUNDS}
 _PART = re.compile(r"\s*([A-Za-z]+)\s*=\s*((?:[^,\\]|\\.)*)(?:,|$)")
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -36,21 +38,11 @@ class Subject:
 
     def __post_init__(self) -> None:
         """Refuse what no certificate may carry."""
-        named = [oid for oid, _ in self.attributes]
-        if named.count(oids.COMMON_NAME) != 1 or named.count(oids.COUNTRY) > 1:
-            message = "a subject has one common name (CN) and at most one country (C)"
-            raise AuthorityRefused(message)
-        for oid, text in self.attributes:
-            name = oids.ATTRIBUTE_NAMES.get(oid, oid)
+        for oid, _ in self.attributes:
             if oid not in _BOUNDS:
-                message = f"a subject here has no {name}"
+                message = f"a subject here has no {oids.ATTRIBUTE_NAMES.get(oid, oid)}"
                 raise AuthorityRefused(message)
-            if not text.strip() or len(text) > _BOUNDS[oid] or not text.isprintable():
-                message = f"{name} is empty, too long or not text"
-                raise AuthorityRefused(message)
-            if oid == oids.COUNTRY and not _COUNTRY.fullmatch(text):
-                message = "C is two capital letters"
-                raise AuthorityRefused(message)
+        check_attributes(self.attributes)
 
     @classmethod
     def of(
@@ -87,3 +79,18 @@ class Subject:
             attributes.append((oid, re.sub(r"\\(.)", r"\1", part[2]).strip()))
             at = part.end()
         return cls(tuple(attributes))
+
+
+def check_attributes(attributes: Sequence[tuple[str, str]]) -> None:
+    """Refuse, with AuthorityRefused, a subject that nobody could read, whoever wrote it."""
+    named = [oid for oid, _ in attributes]
+    if named.count(oids.COMMON_NAME) != 1 or named.count(oids.COUNTRY) > 1:
+        message = "a subject has one common name (CN) and at most one country (C)"
+        raise AuthorityRefused(message)
+    for oid, text in attributes:
+        if not text.strip() or len(text) > _BOUNDS.get(oid, _OTHERS) or not is_showable(text):
+            message = f"{oids.ATTRIBUTE_NAMES.get(oid, oid)} is empty, too long or not text"
+            raise AuthorityRefused(message)
+        if oid == oids.COUNTRY and not _COUNTRY.fullmatch(text):
+            message = "C is two capital letters"
+            raise AuthorityRefused(message)

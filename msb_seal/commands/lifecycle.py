@@ -28,7 +28,7 @@ from msb_seal.commands.inputs import (
     write_new,
 )
 from msb_seal.commands.kept import KeptFolder, add_store_arguments, open_folder, read_application
-from msb_seal.lifecycle import Act, LifeState, SealRecord, Unit
+from msb_seal.lifecycle import Act, LifeState, SealMaker, SealRecord, Unit
 from msb_seal.lifecycle.codes import ACTS_WITH_REASON
 from msb_seal.lifecycle.coverage import Standing, coverage_pages
 from msb_seal.lifecycle.records import list_records
@@ -200,15 +200,14 @@ def _change(folder: KeptFolder, arguments: argparse.Namespace) -> _Rows:
 
 
 def _make(folder: KeptFolder, arguments: argparse.Namespace) -> _Rows:
-    seal = folder.registry.make(
-        arguments.record,
-        by=arguments.by,
-        maker_certificate=read_certificate(arguments.maker_cert),
-        maker_key=read_key(arguments.maker_key, arguments.password_file),
+    maker = SealMaker(
+        read_certificate(arguments.maker_cert),
+        read_key(arguments.maker_key, arguments.password_file),
         version=SealVersion(arguments.version),
         by_digest=arguments.by_digest,
         timestamps=timestamps_of(arguments),
     )
+    seal = folder.registry.make(arguments.record, maker, by=arguments.by)
     if arguments.out is not None:
         write_new(arguments.out, seal.encoded)
     return [_record(folder, folder.registry.get(arguments.record))]

@@ -9,6 +9,7 @@ signature leaves. `PublishedStates` tells verifiers elsewhere. Source: 电子印
 from msb_seal.lifecycle.applications import Application
 from msb_seal.lifecycle.codes import Codes, default_codes, load_codes
 from msb_seal.lifecycle.grants import Grant
+from msb_seal.lifecycle.maker import SealMaker
 from msb_seal.lifecycle.published import PublishedStates
 from msb_seal.lifecycle.records import SealRecord
 from msb_seal.lifecycle.registry import SealRegistry
@@ -27,6 +28,7 @@ __all__ = [
     "PublishedStates",
     "RegisteredSealer",
     "ReservedSealer",
+    "SealMaker",
     "SealRecord",
     "SealRegistry",
     "Unit",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from msb_identity.foundation.audit import Audit
-    from msb_identity.foundation.protect import Protector
+    from msb_identity.foundation.protect import Place, Protector
     from msb_identity.foundation.store import Store
     from msb_seal.lifecycle.codes import Codes
 
@@ -75,34 +75,29 @@ class Grants:
 
         user, by: ids of persons or services, never the same one. Raises LifecycleRefused.
         """
-        if purpose not in self._codes.purposes:
-            raise refused("purpose")
         start, end = moment(valid_from), moment(valid_until)
-        if start >= end:
-            raise refused("period")
-        if max_uses is not None and not 0 < max_uses <= MAX_USES:
-            raise refused("uses")
-        if user == by:
-            raise refused("own-grant")
-        mark = person_mark(self._protector, user)
-        content = cbor.encode([record, mark, purpose, start, end, max_uses])
-        grant_id = self._protector.index(_GRANT_DOMAIN, content)[:_GRANT_BYTES].hex()
-        row: dict[str, Any] = {"grant_id": grant_id, "record": record, "user_mark": mark}
-        row |= {"purpose": purpose, "valid_from": start, "valid_until": end}
-        row |= {"max_uses": max_uses, "used": 0}
-        row["user_id"] = self._protector.seal(user, SEALED.place("user_id", grant_id))
+        faults = {
+            "purpose": purpose not in self._codes.purposes,
+            "period": start >= end,
+            "uses": max_uses is not None and not 0 < max_uses <= MAX_USES,
+            "own-grant": user == by,
+        }
+        for code, is_wrong in faults.items():
+            if is_wrong:
+                raise refused(code)
+        row = self._new_row(record, user, purpose=purpose, period=(start, end), max_uses=max_uses)
         with self._store.write(locks=()) as connection:
             known = find_record(connection, record, lock=True)  # equal grants follow each other
             if known.state not in LIVING:
                 raise refused("state", str(known.state))
-            there = _find(connection, grant_id)
+            there = _find(connection, row["grant_id"])
             if there is not None:
                 if there.withdrawn_at is not None:
                     raise refused("grant-withdrawn")
                 return self._grant(there)
             connection.execute(insert(grants).values(row))
             self._told(connection, "seal.granted", row, by=by, now=now)
-            return self._grant(_find(connection, grant_id))
+            return self._grant(_find(connection, row["grant_id"]))
 
     def withdraw(self, grant_id: str, *, by: str, now: datetime | None = None) -> None:
         """Take a grant back; it holds within a second for every process, as a freeze does."""
@@ -125,6 +120,31 @@ class Grants:
             rows = connection.execute(query.order_by(grants.c.grant_id).limit(limit)).all()
         return [self._grant(row) for row in rows]
 
+    def _new_row(
+        self,
+        record: str,
+        user: str,
+        *,
+        purpose: str,
+        period: tuple[int, int],
+        max_uses: int | None,
+    ) -> dict[str, Any]:
+        """Give the row of a grant; its id follows from what it says, so that it is given once."""
+        mark = person_mark(self._protector, user)
+        content = cbor.encode([record, mark, purpose, *period, max_uses])
+        grant_id = self._protector.index(_GRANT_DOMAIN, content)[:_GRANT_BYTES].hex()
+        return {
+            "grant_id": grant_id,
+            "record": record,
+            "user_mark": mark,
+            "user_id": self._protector.seal(user, _place(grant_id)),
+            "purpose": purpose,
+            "valid_from": period[0],
+            "valid_until": period[1],
+            "max_uses": max_uses,
+            "used": 0,
+        }
+
     def _told(
         self,
         connection: Connection,
@@ -146,12 +166,11 @@ class Grants:
         )
 
     def _grant(self, row: Any) -> Grant:  # noqa: ANN401 - a row
-        place = SEALED.place("user_id", row.grant_id)
         ended = row.withdrawn_at
         return Grant(
             grant_id=row.grant_id,
             record=row.record,
-            user=self._protector.open_text(row.user_id, place),
+            user=self._protector.open_text(row.user_id, _place(row.grant_id)),
             purpose=row.purpose,
             valid_from=from_seconds(row.valid_from),
             valid_until=from_seconds(row.valid_until),
@@ -164,3 +183,7 @@ class Grants:
 def _find(connection: Connection, grant_id: str, *, lock: bool = False) -> Any:  # noqa: ANN401 - a row
     query = select(grants).where(grants.c.grant_id == grant_id)
     return connection.execute(query.with_for_update() if lock else query).first()
+
+
+def _place(grant_id: str) -> Place:
+    return SEALED.place("user_id", grant_id)

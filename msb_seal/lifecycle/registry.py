@@ -53,8 +53,6 @@ from msb_seal.lifecycle.states import PUBLISHED, RULES, Act, LifeState
 from msb_seal.lifecycle.tables import bodies, seals
 from msb_seal.lifecycle.units import Units, find_unit
 from msb_seal.lifecycle.uses import Asking, UseBook
-from msb_seal.seals.making import DEFAULT_VENDOR, make_seal
-from msb_seal.seals.model import SealVersion
 from msb_seal.seals.status import SealStatus
 from msb_seal.seals.structure import parse_seal
 
@@ -70,8 +68,8 @@ if TYPE_CHECKING:
     from msb_identity.pki.keys import SigningKey
     from msb_identity.x509.certificate import Certificate
     from msb_seal.lifecycle.codes import Codes
+    from msb_seal.lifecycle.maker import SealMaker
     from msb_seal.seals.model import ElectronicSeal
-    from msb_seal.seals.sealer import TimestampSource
 
 RECORD_BYTES = 16
 _NUMBERS_LOCK = "seal codes"
@@ -157,24 +155,13 @@ class SealRegistry:
             raise
 
     def make(
-        self,
-        record: str,
-        *,
-        by: str,
-        maker_certificate: Certificate,
-        maker_key: SigningKey,
-        vendor: str = DEFAULT_VENDOR,
-        version: SealVersion = SealVersion.V4,
-        by_digest: bool = False,
-        timestamps: TimestampSource | None = None,
-        now: datetime | None = None,
+        self, record: str, maker: SealMaker, *, by: str, now: datetime | None = None
     ) -> ElectronicSeal:
         """Make the seal that was approved, and give it; one that is made already is given again.
 
-        maker_key: the seal maker's (制章人); it may sign elsewhere. Nothing is locked meanwhile: of
-        two makers at once one wins, and the other's seal never leaves. The rest as `make_seal`
-        takes it. Raises LifecycleRefused, SealRefused where no seal can be made of it,
-        SigningFailed, TimestampRefused.
+        Nothing is locked meanwhile, since the maker's key may be anywhere: of two makers at once
+        one wins, and the other's seal never leaves. Raises LifecycleRefused, SealRefused where no
+        seal can be made of it, SigningFailed, TimestampRefused.
         """
         with self._store.read() as connection:
             old, body = find_record(connection, record), read_body(connection, record)
@@ -184,22 +171,7 @@ class SealRegistry:
         person = person_mark(self._protector, by)
         check_rule(old, Act.MAKE, person)
         self._check_content(old, body, stored)
-        made = make_seal(
-            seal_id=old.seal_code or "",
-            name=old.name,
-            type=old.type,
-            vendor=vendor,
-            picture=body.picture,
-            signers=body.signers,
-            valid_from=old.valid_from,
-            valid_until=old.valid_until,
-            maker_certificate=maker_certificate,
-            maker_key=maker_key,
-            version=version,
-            by_digest=by_digest,
-            timestamps=timestamps,
-            now=aware(now),
-        )
+        made = maker.make(old, body, now=aware(now))
         last = max(signer.not_after for signer in body.signers)
         values = {
             "fingerprint": made.fingerprint,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import TYPE_CHECKING, Literal
 from xml.sax.saxutils import escape
 
@@ -267,14 +267,12 @@ class Canvas:
         line_mm: float = 0.25,
     ) -> float:
         """Draw a ruled table, one line of text in each cell; give the y below it."""
-        width, bottom = sum(widths_mm), y_mm + row_mm * len(rows)
-        edges = [x_mm]
-        for column in widths_mm:
-            edges.append(edges[-1] + column)
+        edges = [x_mm, *(x_mm + reach for reach in accumulate(widths_mm))]
+        bottom = y_mm + row_mm * len(rows)
         rules: list[tuple[str, Sequence[float]]] = []
         for n in range(len(rows) + 1):
             y = y_mm + n * row_mm
-            rules += [("M", (x_mm, y)), ("L", (x_mm + width, y))]
+            rules += [("M", (x_mm, y)), ("L", (edges[-1], y))]
         for x in edges:
             rules += [("M", (x, y_mm)), ("L", (x, bottom))]
         self.path(rules, stroke=line_color, line_mm=line_mm)

@@ -98,7 +98,7 @@ class OfdBuilder:
         self._size = (page_width_mm, page_height_mm)
         self._ids = Ids(0 if template is None else template.max_id)
         self._resources = Resources(fonts, self._ids)
-        self._pages: list[tuple[int, Canvas]] = []
+        self._pages: list[tuple[int, Canvas, bool]] = []
         self._attachments: list[tuple[int, str, str, Packed]] = []
         self._information = {
             "DocID": doc_id or uuid.uuid4().hex,
@@ -110,12 +110,12 @@ class OfdBuilder:
         }
         self._custom = dict(custom or {})
 
-    def page(self) -> Canvas:
-        """Add a page and give its canvas."""
+    def page(self, *, plain: bool = False) -> Canvas:
+        """Add a page and give its canvas; a plain one does not show the template."""
         width, height = self._size
         number = self._ids.take()
         canvas = Canvas(self._resources, width_mm=width, height_mm=height)
-        self._pages.append((number, canvas))
+        self._pages.append((number, canvas, self._template is not None and not plain))
         return canvas
 
     def attach(self, name: str, data: bytes | Packed, *, extension: str) -> None:
@@ -144,8 +144,8 @@ class OfdBuilder:
         writer.add("/Doc_0/Document.xml", self._document_xml().encode())
         for name, packed in own.items():
             writer.add_packed(name, packed)
-        for n, (_, canvas) in enumerate(self._pages):
-            page = _page_xml(canvas, template=self._template is not None)
+        for n, (_, canvas, shows_template) in enumerate(self._pages):
+            page = _page_xml(canvas, template=shows_template)
             writer.add(f"/Doc_0/Pages/Page_{n}/Content.xml", page.encode())
         if resources:
             writer.add("/Doc_0/DocumentRes.xml", _resources_xml(self._resources).encode())
@@ -186,7 +186,7 @@ class OfdBuilder:
             )
         pages = "".join(
             f'<ofd:Page ID="{number}" BaseLoc="Pages/Page_{n}/Content.xml"/>'
-            for n, (number, _) in enumerate(self._pages)
+            for n, (number, _, _) in enumerate(self._pages)
         )
         attached = "Attachs/Attachments.xml"
         return (

@@ -24,25 +24,35 @@ if TYPE_CHECKING:
 
 MAX_PAGES = 10_000
 MAX_WORK = 2_000_000
+MAX_PIXELS = 120_000_000
+"""Of all images together."""
 MAX_RESOURCE_FILES = 100
 A4 = Box(0, 0, 210, 297)
 
 
 class Budget:
-    """What one reading may cost: elements parsed or drawn, numbers of paths, characters.
+    """What one reading may cost: elements parsed or drawn, numbers of paths, characters, pixels.
 
     Many pages may name one huge file, composites may hold composites: small input, endless work.
     """
 
-    def __init__(self, left: int = MAX_WORK) -> None:
-        """Begin with so many units."""
-        self._left = left
+    def __init__(self) -> None:
+        """Begin with all of it."""
+        self._left = MAX_WORK
+        self._pixels = MAX_PIXELS
 
     def spend(self, units: int = 1) -> None:
         """Take units; OfdRefused ("too-complex") when there are none left."""
         self._left -= units
         if self._left < 0:
             raise refusal("too-complex")
+
+    def has_room_for(self, pixels: int) -> bool:
+        """Take room for an image; whether there was some left. One too large shows nothing."""
+        if pixels > self._pixels:
+            return False
+        self._pixels -= pixels
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +81,7 @@ class Document:
     pages: tuple[Page, ...]
     templates: Mapping[str, str]
     resources: Mapping[str, Resource] = field(repr=False)
-    annotations: Mapping[str, tuple[str, ...]]
+    annotations: Mapping[str, Sequence[str]]
     budget: Budget = field(repr=False)
 
     def xml(self, name: str) -> etree._Element:
@@ -90,9 +100,10 @@ class Document:
         return _area(area) or self.area
 
 
-def open_document(package: OfdPackage, index: int = 0) -> Document:
+def open_document(package: OfdPackage, index: int = 0, *, budget: Budget | None = None) -> Document:
     """Read the structure of the package's document, counted from 0.
 
+    budget: that of the document in which this one is a picture.
     Raises OfdRefused where Document.xml or the list of pages cannot be read.
     """
     budget = Budget()
@@ -129,9 +140,15 @@ def page_frames(package: OfdPackage, index: int = 0) -> tuple[PageFrame, ...]:
     return tuple(frames)
 
 
-def page_resources(document: Document, page_name: str, root: etree._Element) -> dict[str, Resource]:
+def page_resources(
+    document: Document, page_name: str, root: etree._Element
+) -> Mapping[str, Resource]:
     """Give the document's resources and those that the page has for itself (PageRes)."""
-    own = _read_files(document.package, page_name, _texts(root, "PageRes"), document.budget)
+    files = _texts(root, "PageRes")
+    if not files:
+        return document.resources
+    document.budget.spend(len(document.resources))
+    own = _read_files(document.package, page_name, files, document.budget)
     return {**document.resources, **dict(own)}
 
 
@@ -228,8 +245,8 @@ def _file(package: OfdPackage, name: str, base: str, location: str | None) -> st
 
 def _annotations(
     package: OfdPackage, base: str, location: str | None, budget: Budget
-) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
+) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
     if not location:
         return found
     try:
@@ -238,8 +255,7 @@ def _annotations(
         for element in root:
             file = child_text(element, "FileLoc") if local_name(element) == "Page" else None
             if file:
-                page = element.get("PageID", "")
-                found[page] = (*found.get(page, ()), package.resolve(name, file))
+                found.setdefault(element.get("PageID", ""), []).append(package.resolve(name, file))
     except OfdRefused as error:
         if error.code == "too-complex":
             raise

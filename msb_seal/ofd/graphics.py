@@ -155,14 +155,12 @@ def arc_to(builder: PathBuilder, start: tuple[float, float], values: Sequence[fl
     """
     rx, ry, turn, large, sweep, x, y = values
     rx, ry = abs(rx), abs(ry)
-    if rx == 0 or ry == 0 or start == (x, y):
-        builder.line_to(x, y)
-        return
     cos, sin = math.cos(math.radians(turn)), math.sin(math.radians(turn))
     half_x, half_y = (start[0] - x) / 2, (start[1] - y) / 2
     px, py = cos * half_x + sin * half_y, cos * half_y - sin * half_x
-    grow = (px / rx) ** 2 + (py / ry) ** 2
-    if not grow:  # so short that its square is nothing
+    # Without a radius, or to where it stands, or so short that its square is nothing: a line.
+    grow = (px / rx) ** 2 + (py / ry) ** 2 if rx and ry else 0.0
+    if not grow:
         builder.line_to(x, y)
         return
     if grow > 1:
@@ -176,20 +174,33 @@ def arc_to(builder: PathBuilder, start: tuple[float, float], values: Sequence[fl
         swept += math.tau
     elif not sweep and swept > 0:
         swept -= math.tau
+    ellipse = (cos * rx, -sin * ry, sin * rx, cos * ry, *middle)
+    _arc_pieces(builder, ellipse, first, swept, (x, y))
+
+
+def _arc_pieces(
+    builder: PathBuilder,
+    ellipse: tuple[float, ...],
+    first: float,
+    swept: float,
+    end: tuple[float, float],
+) -> None:
+    """Draw a part of an ellipse: curves of a quarter at most, from the angle `first` on."""
+    a, c, b, d, e, f = ellipse
     pieces = max(1, math.ceil(abs(swept) / (math.pi / 2) - 1e-9))
     step = swept / pieces
     handle = 4 / 3 * math.tan(step / 4)
 
     def place(u: float, v: float) -> tuple[float, float]:
-        return (
-            middle[0] + cos * rx * u - sin * ry * v,
-            middle[1] + sin * rx * u + cos * ry * v,
-        )
+        return (a * u + c * v + e, b * u + d * v + f)
 
     for n in range(pieces):
-        a, b = first + n * step, first + (n + 1) * step
+        one, other = first + n * step, first + (n + 1) * step
         builder.curve_to(
-            place(math.cos(a) - handle * math.sin(a), math.sin(a) + handle * math.cos(a)),
-            place(math.cos(b) + handle * math.sin(b), math.sin(b) - handle * math.cos(b)),
-            (x, y) if n == pieces - 1 else place(math.cos(b), math.sin(b)),
+            place(math.cos(one) - handle * math.sin(one), math.sin(one) + handle * math.cos(one)),
+            place(
+                math.cos(other) + handle * math.sin(other),
+                math.sin(other) - handle * math.cos(other),
+            ),
+            end if n == pieces - 1 else place(math.cos(other), math.sin(other)),
         )

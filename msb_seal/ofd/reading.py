@@ -78,7 +78,8 @@ def find_text(package: OfdPackage, keyword: str, index: int = 0) -> list[TextPla
 def render_page(package: OfdPackage, page: int, *, dpi: float = 150, index: int = 0) -> bytes:
     """Draw a page (counted from 1) with its seals, as PNG on white; OfdRefused."""
     document = open_document(package, index)
-    scene = _scene(PageRenderer(document), document.page(page), stamped_items(document))
+    shown = document.page(page)
+    scene = _scene(PageRenderer(document), shown, stamped_items(document, [shown]))
     try:
         return to_png(scene, dpi=dpi, ground=WHITE)
     except DrawingRefused as error:
@@ -92,7 +93,7 @@ def render_pdf(package: OfdPackage, index: int = 0) -> bytes:
         raise refusal("too-complex", f"{len(document.pages)} > {MAX_PDF_PAGES}")
     if not document.pages:
         raise refusal("no-page", "1")
-    renderer, stamps = PageRenderer(document), stamped_items(document)
+    renderer, stamps = PageRenderer(document), stamped_items(document, document.pages)
     try:
         return to_pdf([_scene(renderer, page, stamps) for page in document.pages])
     except DrawingRefused as error:

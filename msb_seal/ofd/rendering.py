@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from msb_seal.ofd.texts import PlacedGlyph, TextStyle
     from msb_seal.ofd.walking import PlacedObject
 
-MAX_PIXELS = 120_000_000
-"""Of all images of a document together."""
 _MAX_PARAM_DEPTH = 16
 _BLACK: Color = (0, 0, 0)
 _LINE_MM = 0.353  # the standard's default (8.2)
@@ -84,7 +82,6 @@ class PageRenderer:
         self._document = document
         self._faces: dict[tuple[str | None, str], _Face] = {}
         self._images: dict[str, Image | None] = {}
-        self._pixels = MAX_PIXELS
 
     def page(self, page: Page) -> tuple[Box, list[Item]]:
         """Give a page's area and what is on it, in mm from its left upper corner; OfdRefused."""
@@ -176,8 +173,7 @@ class PageRenderer:
         """Read an image whole, so that a broken one does not spoil the page when that is drawn."""
         try:
             image = Image.read(data)
-            self._pixels -= image.width * image.height
-            if self._pixels < 0:
+            if not self._document.budget.has_room_for(image.width * image.height):
                 return None
             _ = image.pixels
         except DrawingRefused:

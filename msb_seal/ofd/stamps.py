@@ -14,7 +14,7 @@ from PIL import ImageChops
 from msb_identity.errors import MsbError
 from msb_seal.drawing.images import Image
 from msb_seal.drawing.paths import compose, moved, rectangle, scaled
-from msb_seal.drawing.scene import Group, Picture
+from msb_seal.drawing.scene import Group, Picture, Shape
 from msb_seal.ofd.document import open_document
 from msb_seal.ofd.package import OfdPackage
 from msb_seal.ofd.rendering import PageRenderer
@@ -23,58 +23,86 @@ from msb_seal.ofd.svg_pictures import read_svg
 from msb_seal.seals.structure import parse_seal, parse_seal_signature
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from msb_seal.drawing.paths import Path
     from msb_seal.drawing.scene import Item
     from msb_seal.ofd.boxes import Box
-    from msb_seal.ofd.document import Document
+    from msb_seal.ofd.document import Budget, Document, Page
     from msb_seal.ofd.signature_xml import SignatureDescription, Stamp
     from msb_seal.seals.model import SealPicture
 
-MAX_PICTURE_PIXELS = 16_000_000
+MAX_PICTURE_BYTES = 2 * 1024 * 1024
+_BYTES_PER_UNIT = 8  # of vector pictures, against the document's budget
 
 
-def stamped_items(document: Document) -> dict[str, list[Item]]:
-    """Give what the document's seals draw, by the ID of the page; in mm on the page."""
+def stamped_items(document: Document, pages: Collection[Page]) -> dict[str, list[Item]]:
+    """Give what the document's seals draw on these pages, by page ID, in mm; OfdRefused."""
+    wanted = {page.id for page in pages}
     found: dict[str, list[Item]] = {}
     for name, description in _descriptions(document):
-        picture = _seal_picture(document.package, name, description)
-        items = None if picture is None else picture_items(picture)
+        stamps = [stamp for stamp in description.stamps if stamp.page_id in wanted]
+        picture = _seal_picture(document.package, name, description) if stamps else None
+        items = None if picture is None else picture_items(picture, document.budget)
         if items is None:
             continue
-        for stamp in description.stamps:
-            document.budget.spend(len(items) + 1)
+        weight = _weight(items)
+        for stamp in stamps:
+            document.budget.spend(weight)
             found.setdefault(stamp.page_id, []).append(_placed(items, stamp))
     return found
 
 
-def picture_items(picture: SealPicture) -> tuple[Item, ...] | None:
+def picture_items(picture: SealPicture, budget: Budget) -> tuple[Item, ...] | None:
     """Give a seal's picture as items in the unit square; None where it cannot be drawn.
 
     PNG, JPEG, GIF, BMP, SVG, and OFD, whose first page it is.
     """
+    kind, data = picture.type.casefold(), picture.data
+    if len(data) > MAX_PICTURE_BYTES:
+        return None
     try:
-        if picture.type.casefold() == "ofd":
-            return _ofd_items(picture.data)
-        if picture.type.casefold() == "svg":
-            return read_svg(picture.data)
-        return (Picture(_transparent(Image.read(picture.data)), 0, 0, 1, 1),)
+        if kind == "ofd":
+            return _ofd_items(data, budget)
+        if kind == "svg":
+            budget.spend(len(data) // _BYTES_PER_UNIT)
+            return read_svg(data, budget)
+        image = Image.read(data)
+        if not budget.has_room_for(image.width * image.height):
+            return None
+        return (Picture(_transparent(image), 0, 0, 1, 1),)
     except MsbError:
         return None
+
+
+def _weight(items: tuple[Item, ...]) -> int:
+    """Count what drawing the items once more costs."""
+    weight = 1
+    for item in items:
+        if isinstance(item, Group):
+            weight += _weight(item.items)
+        elif isinstance(item, Shape):
+            weight += 1 + len(item.path.segments) // 8
+        else:
+            weight += 1
+    return weight
 
 
 def _descriptions(document: Document) -> list[tuple[str, SignatureDescription]]:
     found: list[tuple[str, SignatureDescription]] = []
     package, list_name = document.package, document.source.signatures
+    if list_name is None:
+        return found
     try:
-        records = read_signature_list(package.xml(list_name)).records if list_name else ()
+        records = read_signature_list(document.xml(list_name)).records
     except MsbError:
         return found
     for record in records:
-        if list_name is None or record.type is not SignatureType.SEAL:
+        if record.type is not SignatureType.SEAL:
             continue
         try:
             name = package.resolve(list_name, record.location)
-            found.append((name, read_signature(package.xml(name))))
+            found.append((name, read_signature(document.xml(name))))
         except MsbError:
             continue
     return found
@@ -96,16 +124,16 @@ def _seal_picture(
         return None
 
 
-def _ofd_items(data: bytes) -> tuple[Item, ...]:
+def _ofd_items(data: bytes, budget: Budget) -> tuple[Item, ...]:
     """Draw the first page of a picture that is itself an OFD; its own seals do not show."""
-    document = open_document(OfdPackage.read(data))
+    document = open_document(OfdPackage.read(data), budget=budget)
     area, items = PageRenderer(document).page(document.page(1))
     return (Group(tuple(items), matrix=scaled(1 / area.width_mm, 1 / area.height_mm)),)
 
 
 def _transparent(image: Image) -> Image:
     """Let white be transparent in a picture that has no transparency: a seal hides no text."""
-    if image.width * image.height > MAX_PICTURE_PIXELS or image.pixels.mode == "RGBA":
+    if image.pixels.mode == "RGBA":
         return image
     red, green, blue = image.pixels.split()
     darkest = ImageChops.darker(ImageChops.darker(red, green), blue)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from lxml import etree
 
     from msb_seal.drawing.scene import Color, Item
+    from msb_seal.ofd.document import Budget
 
 MAX_SVG_BYTES = 2 * 1024 * 1024
 MAX_DEPTH = 32
@@ -60,8 +61,10 @@ class _Style:
     even_odd: bool = False
 
 
-def read_svg(data: bytes) -> tuple[Item, ...]:
+def read_svg(data: bytes, budget: Budget) -> tuple[Item, ...]:
     """Give a picture as items in the unit square, stretched over it.
+
+    budget: what its embedded images may take.
 
     Raises OfdRefused for what is no SVG, or one without a size.
     """
@@ -73,49 +76,68 @@ def read_svg(data: bytes) -> tuple[Item, ...]:
         view = [0, 0, _length(root.get("width")), _length(root.get("height"))]
     if local_name(root) != "svg" or not (view[2] > 0 and view[3] > 0):
         raise refusal("bad-picture", "SVG")
-    clips = {
-        element.get("id", ""): element
-        for element in root.iter()
-        if local_name(element) == "clipPath"
-    }
     matrix = compose(scaled(1 / view[2], 1 / view[3]), moved(-view[0], -view[1]))
     frame = rectangle(view[0], view[1], view[2], view[3])
-    return (Group(tuple(_items(root, _style(root, _Style()), clips, 0)), matrix, frame),)
+    items = _SvgReader(root, budget).items(root, _style(root, _Style()), 0)
+    return (Group(tuple(items), matrix, frame),)
 
 
-def _items(
-    parent: etree._Element, inherited: _Style, clips: dict[str, etree._Element], depth: int
-) -> Iterator[Item]:
-    if depth > MAX_DEPTH:
-        raise refusal("too-complex", "SVG")
-    for element in parent:
-        kind = local_name(element)
-        if kind in {"", "defs", "clipPath", "mask", "symbol"} or _property(element, "display") == (
-            "none"
-        ):
-            continue
-        style = _style(element, inherited)
-        if kind in {"g", "a", "svg"}:
-            inner = tuple(_items(element, style, clips, depth + 1))
+class _SvgReader:
+    """Reads the elements of one picture; its clip paths are known by name."""
+
+    def __init__(self, root: etree._Element, budget: Budget) -> None:
+        self._budget = budget
+        self._clips = {
+            element.get("id", ""): element
+            for element in root.iter()
+            if local_name(element) == "clipPath"
+        }
+
+    def items(self, parent: etree._Element, inherited: _Style, depth: int) -> Iterator[Item]:
+        if depth > MAX_DEPTH:
+            raise refusal("too-complex", "SVG")
+        for element in parent:
+            kind = local_name(element)
+            hidden = _property(element, "display") == "none"
+            if hidden or kind in {"", "defs", "clipPath", "mask", "symbol"}:
+                continue
+            style = _style(element, inherited)
+            if kind in {"g", "a", "svg"}:
+                inner = tuple(self.items(element, style, depth + 1))
+            else:
+                item = self._image(element) if kind == "image" else _shape(element, style)
+                inner = () if item is None else (item,)
+            if inner:
+                yield from self._grouped(element, inner)
+
+    def _grouped(self, element: etree._Element, items: tuple[Item, ...]) -> Iterator[Item]:
+        """Give the items as they are, or in a group where the element moves or cuts them."""
+        matrix = _transform(element.get("transform"))
+        opacity = min(1.0, max(0.0, number(_property(element, "opacity"), 1.0)))
+        named = _URL.match(_property(element, "clip-path") or "")
+        clip = None if named is None else _clip(self._clips.get(named[1]))
+        if clip is not None:
+            self._budget.spend(len(clip.segments))
+        if matrix == IDENTITY and opacity == 1 and clip is None:
+            yield from items
         else:
-            item = _image(element) if kind == "image" else _shape(element, style)
-            inner = () if item is None else (item,)
-        if inner:
-            yield from _grouped(element, inner, clips)
+            yield Group(items, matrix, clip, opacity)
 
-
-def _grouped(
-    element: etree._Element, items: tuple[Item, ...], clips: dict[str, etree._Element]
-) -> Iterator[Item]:
-    """Give the items as they are, or in a group where the element moves, cuts or thins them."""
-    matrix = _transform(element.get("transform"))
-    opacity = min(1.0, max(0.0, number(_property(element, "opacity"), 1.0)))
-    named = _URL.match(_property(element, "clip-path") or "")
-    clip = None if named is None else _clip(clips.get(named[1]))
-    if matrix == IDENTITY and opacity == 1 and clip is None:
-        yield from items
-    else:
-        yield Group(items, matrix, clip, opacity)
+    def _image(self, element: etree._Element) -> Item | None:
+        href = element.get("{http://www.w3.org/1999/xlink}href") or element.get("href") or ""
+        head, _, encoded = href.partition(";base64,")
+        if not head.startswith("data:image/"):
+            return None
+        try:
+            image = Image.read(base64.b64decode(encoded))
+            if not self._budget.has_room_for(image.width * image.height):
+                return None
+            _ = image.pixels  # a broken one must not spoil the whole page later
+        except (DrawingRefused, binascii.Error, ValueError):
+            return None
+        x, y = number(element.get("x"), 0), number(element.get("y"), 0)
+        width, height = _length(element.get("width")), _length(element.get("height"))
+        return Picture(image, x, y, width, height)
 
 
 def _clip(element: etree._Element | None) -> Path | None:
@@ -132,21 +154,6 @@ def _shape(element: etree._Element, style: _Style) -> Item | None:
     if path is None or not path.segments or (style.fill is None and style.stroke is None):
         return None
     return Shape(Path(path.segments, style.even_odd), style.fill, style.stroke, style.stroke_width)
-
-
-def _image(element: etree._Element) -> Item | None:
-    href = element.get("{http://www.w3.org/1999/xlink}href") or element.get("href") or ""
-    head, _, encoded = href.partition(";base64,")
-    if not head.startswith("data:image/"):
-        return None
-    try:
-        image = Image.read(base64.b64decode(encoded))
-        _ = image.pixels  # a broken one must not spoil the whole page later
-    except (DrawingRefused, binascii.Error, ValueError):
-        return None
-    x, y = number(element.get("x"), 0), number(element.get("y"), 0)
-    width, height = _length(element.get("width")), _length(element.get("height"))
-    return Picture(image, x, y, width, height)
 
 
 def _outline(element: etree._Element) -> Path | None:

@@ -83,6 +83,8 @@ def placed_glyphs(
             continue
         text = "".join(code.itertext())[: MAX_CHARACTERS - at]
         x, y = graphics.number(code.get("X"), x), graphics.number(code.get("Y"), y)
+        if not text:
+            continue
         steps_x = graphics.distances(code.get("DeltaX"), len(text) - 1)
         steps_y = graphics.distances(code.get("DeltaY"), len(text) - 1)
         for n, character in enumerate(text):
@@ -123,6 +125,7 @@ def _named_glyphs(element: etree._Element) -> dict[int, int]:
     which draws nothing.
     """
     found: dict[int, int] = {}
+    left = MAX_CHARACTERS
     for transform in element:
         if local_name(transform) != "CGTransform":
             continue
@@ -130,6 +133,8 @@ def _named_glyphs(element: etree._Element) -> dict[int, int]:
         codes = int(graphics.number(transform.get("CodeCount"), 1))
         text = next((c.text for c in transform if local_name(c) == "Glyphs"), None)
         glyphs = [int(n) for n in graphics.numbers(text) or ()]
-        for n in range(max(0, min(codes, MAX_CHARACTERS))):
+        codes = max(0, min(codes, left))
+        left -= codes
+        for n in range(codes):
             found[start + n] = glyphs[n] if n < len(glyphs) else -1
     return found

@@ -360,3 +360,32 @@ def test_openssl_asks_our_responder(tmp_path: Path, program: Callable[[str], str
     assert "Response verify OK" in found.stderr
     assert "Nonce" not in found.stderr
     assert "good" in found.stdout
+
+
+@pytest.mark.parametrize(
+    "subject",
+    ["/", "/O=nobody", "/CN=a\x1b[31m\nb", "/CN=a\u202eb", "/CN= ", "/CN=a/CN=b", "/C=cn/CN=a",
+     "/CN=a/emailAddress=x\x07", "/CN=a/C=CN/C=CN"],
+)  # fmt: skip
+def test_a_request_names_somebody_who_can_be_read(
+    root: CertificateAuthority, tmp_path: Path, program: Callable[[str], str], subject: str
+) -> None:
+    made = root.issue_for(openssl_request(program, tmp_path, "/CN=张三/emailAddress=z@a.cn"),
+                          role=Role.PERSON)  # fmt: skip
+    assert "张三" in str(made.subject)
+    issued = {*(root.folder / "issued").iterdir()}
+    with pytest.raises(AuthorityRefused):
+        root.issue_for(openssl_request(program, tmp_path, subject), role=Role.PERSON)
+    assert {*(root.folder / "issued").iterdir()} == issued
+
+
+def openssl_request(
+    program: Callable[[str], str], folder: Path, subject: str
+) -> CertificateRequest:
+    subprocess.run(
+        [program("openssl"), "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-utf8", "-subj", subject, "-keyout", str(folder / "k"),
+         "-out", str(folder / "csr")],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return CertificateRequest.load((folder / "csr").read_bytes())

@@ -4,7 +4,19 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, String, Table, func, insert, select, text, update
+from sqlalchemy import (
+    URL,
+    Column,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from msb_identity.errors import StoreError
@@ -209,3 +221,57 @@ def test_an_error_in_a_statement_does_not_show_its_values(store: Store) -> None:
     with pytest.raises(IntegrityError) as refused:
         add_twice(store, "secret")
     assert "secret" not in str(refused.value)
+
+
+def test_a_store_opened_for_reading_is_never_written(store_url: str) -> None:
+    Store.open(store_url, metadata).close()
+    store = Store.open(store_url, metadata, read_only=True)
+    assert values(store) == {}
+    with pytest.raises(StoreError), store.write() as connection:
+        connection.execute(insert(counters).values(name="a", value=1))
+    assert values(store) == {}
+    store.close()
+    other = MetaData()
+    Table("others", other, Column("name", String(20), primary_key=True))
+    with pytest.raises(StoreError):
+        Store.open(store_url, other, read_only=True)
+
+
+@pytest.mark.parametrize("content", [b"", b"SQLite format", b"nonsense" * 100, None])
+def test_what_is_no_database_stays_as_it_is(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "store.sqlite"
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_bytes(content)
+    for options in ({"existing": True}, {"read_only": True}):
+        with pytest.raises(StoreError, match="no store"):
+            Store.open(f"sqlite:///{file}", **options)
+    assert [*tmp_path.iterdir()] == [file]
+    assert content is None or file.read_bytes() == content
+
+
+@pytest.mark.parametrize("name", ["store.sqlite", "a b?c#d%41&é.sqlite"])
+def test_a_copy_that_nobody_can_write_is_read_without_files_beside_it(
+    tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / name
+    url = URL.create("sqlite", database=str(file))
+    store = Store.open(url, metadata)
+    with store.write() as connection:
+        connection.execute(insert(counters).values(name="a", value=1))
+    kept = tmp_path / "kept" / name
+    kept.parent.mkdir()
+    log = file.with_name(f"{name}-wal")
+    for path in (file, log):  # while it is in use: the row is in the log of writes
+        (kept.parent / path.name).write_bytes(path.read_bytes())
+    store.close()
+    kept.chmod(0o444)
+    file.chmod(0o444)
+    for place, database in ((kept, url.set(database=str(kept))), (file, url)):
+        copy = Store.open(database, read_only=True)
+        assert values(copy) == {"a": 1}
+        beside = [path.name for path in place.parent.iterdir() if path.is_file()]
+        copy.close()
+        if place == file:
+            assert beside == [name]

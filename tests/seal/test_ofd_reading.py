@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import math
 import time
 from typing import TYPE_CHECKING
@@ -14,76 +13,30 @@ from msb_seal.ofd import graphics
 from msb_seal.ofd.document import page_frames
 from msb_seal.ofd.package import OfdPackage
 from msb_seal.ofd.reading import find_text, render_page, render_pdf
-from msb_seal.ofd.stamps import picture_items
-from msb_seal.ofd.svg_pictures import read_svg
-from msb_seal.seals.model import SealPicture
-from tests.seal.archives import DOCUMENT_XML, MINIMAL, OFD_XML, archive
+from tests.seal.archives import DOCUMENT_XML, OFD_XML, archive
+from tests.seal.ofd_pages import (
+    BLACK,
+    DOTS,
+    GREEN,
+    NAMESPACE,
+    RED,
+    WHITE,
+    at,
+    package,
+    png,
+    reds,
+    seen,
+    square,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
-
-NAMESPACE = 'xmlns:ofd="http://www.ofdspec.org/2016"'
-DOTS = 4  # to the millimetre
-WHITE, RED, GREEN, BLACK = (255, 255, 255), (255, 0, 0), (0, 255, 0), (0, 0, 0)
-
-
-def package(
-    objects: str,
-    *,
-    resources: str = "",
-    files: Mapping[str, bytes] | None = None,
-    document: bytes = DOCUMENT_XML,
-    page: str = "",
-) -> OfdPackage:
-    """A document of one page with these objects and resources."""
-    content = page or f'<ofd:Content><ofd:Layer ID="2">{objects}</ofd:Layer></ofd:Content>'
-    entries = {
-        **MINIMAL,
-        "Doc_0/Document.xml": document.replace(
-            b"</ofd:CommonData>", b"<ofd:DocumentRes>Res.xml</ofd:DocumentRes></ofd:CommonData>"
-        ),
-        "Doc_0/Pages/Page_0/Content.xml": f"<ofd:Page {NAMESPACE}>{content}</ofd:Page>".encode(),
-        "Doc_0/Res.xml": f'<ofd:Res {NAMESPACE} BaseLoc="Res">{resources}</ofd:Res>'.encode(),
-    }
-    return OfdPackage.read(archive({**entries, **(files or {})}))
-
-
-def seen(document: OfdPackage, page: int = 1) -> Image.Image:
-    return Image.open(io.BytesIO(render_page(document, page, dpi=25.4 * DOTS))).convert("RGB")
-
-
-def at(image: Image.Image, x_mm: float, y_mm: float) -> object:
-    return image.getpixel((round(x_mm * DOTS), round(y_mm * DOTS)))
-
-
-def square(x: float, y: float, *, more: str = "", color: str = "255 0 0") -> str:
-    """A filled square of 10 mm."""
-    return (
-        f'<ofd:PathObject ID="9" Boundary="{x} {y} 10 10" Stroke="false" Fill="true" {more}>'
-        f'<ofd:FillColor Value="{color}"/>'
-        "<ofd:AbbreviatedData>M 0 0 L 10 0 L 10 10 L 0 10 C</ofd:AbbreviatedData></ofd:PathObject>"
-    )
-
-
-def png(size: tuple[int, int], color: tuple[int, ...], kind: str = "PNG") -> bytes:
-    written = io.BytesIO()
-    Image.new("RGBA" if len(color) == 4 else "RGB", size, color).save(written, kind)
-    return written.getvalue()
-
 
 # --- real files ----------------------------------------------------------------------------------
 
 
 def opened(vectors: Path, name: str) -> OfdPackage:
     return OfdPackage.read((vectors / "seal" / f"{name}.ofd").read_bytes())
-
-
-def reds(image: Image.Image, box: tuple[float, float, float, float]) -> float:
-    """How much of a box (mm) is red."""
-    part = image.crop(tuple(round(n * DOTS) for n in box)).tobytes()  # type: ignore[arg-type] # four
-    pixels = zip(part[::3], part[1::3], part[2::3], strict=True)
-    return sum(r > 180 and g < 100 and b < 100 for r, g, b in pixels) * 3 / len(part)
 
 
 def test_a_real_invoice_shows_its_template_text_code_and_seal(vectors: Path) -> None:
@@ -303,99 +256,6 @@ def test_a_glyph_named_by_number_is_drawn_from_the_embedded_font() -> None:
         assert min(part) < 100
 
 
-# --- pictures of seals ---------------------------------------------------------------------------
-
-
-def drawn(kind: str, data: bytes) -> Image.Image:
-    from msb_seal.drawing.paths import scaled
-    from msb_seal.drawing.png import to_pixels
-    from msb_seal.drawing.scene import Group, Scene
-
-    items = picture_items(SealPicture(kind, data, 40, 40))
-    assert items is not None
-    scene = Scene(40, 40, (Group(items, scaled(40, 40)),))
-    return to_pixels(scene, dpi=25.4 * DOTS, ground=(255, 255, 0)).convert("RGB")
-
-
-def test_a_seal_without_transparency_hides_no_text() -> None:
-    buffer = io.BytesIO()
-    image = Image.new("RGB", (40, 40), WHITE)
-    image.paste(RED, (0, 0, 20, 40))
-    image.save(buffer, "BMP")
-    shown = drawn("bmp", buffer.getvalue())
-    assert (at(shown, 10, 20), at(shown, 30, 20)) == (RED, (255, 255, 0))
-    assert at(drawn("PNG", png((4, 4), (255, 0, 0, 255))), 20, 20) == RED
-
-
-@pytest.mark.parametrize(
-    ("shape", "inside", "outside"),
-    [
-        ('<rect x="10" y="10" width="10" height="10" fill="red"/>', (15, 15), (25, 15)),
-        ('<circle cx="20" cy="20" r="8" fill="#f00"/>', (25, 20), (27, 27)),
-        ('<ellipse cx="20" cy="20" rx="15" ry="5" style="fill:rgb(255,0,0)"/>', (33, 20), (20, 27)),
-        ('<polygon points="0,0 20,0 0,20" fill="#ff0000"/>', (5, 5), (15, 15)),
-        ('<path d="M10 10h10v10h-10z" fill="red"/>', (15, 15), (25, 15)),
-        ('<path d="M10,20a10,10 0 0 1 20,0z" fill="red"/>', (20, 15), (20, 25)),
-        ('<path d="M10 20q10-20 20 0t10 0" fill="red"/>', (20, 15), (20, 25)),
-        (
-            '<g transform="translate(20 0) scale(2)" fill="red"><rect width="5" height="5"/></g>',
-            (25, 5),
-            (35, 5),
-        ),
-        (
-            '<line x1="0" y1="20" x2="40" y2="20" stroke="red" stroke-width="4"/>',
-            (20, 21),
-            (20, 24),
-        ),
-        (
-            (
-                '<clipPath id="c"><rect width="10" height="40"/></clipPath>'
-                '<g clip-path="url(#c)"><rect width="40" height="40" fill="red"/></g>'
-            ),
-            (5, 5),
-            (15, 5),
-        ),
-        (
-            '<path fill="red" fill-rule="evenodd" d="M0 0h40v40h-40zM10 10h20v20h-20z"/>',
-            (5, 20),
-            (20, 20),
-        ),
-    ],
-)
-def test_an_svg_picture_is_drawn(
-    shape: str, inside: tuple[int, int], outside: tuple[int, int]
-) -> None:
-    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40">{shape}</svg>'
-    image = drawn("svg", svg.encode())
-    assert at(image, *inside) == RED
-    assert at(image, *outside) == (255, 255, 0)
-
-
-def test_an_svg_of_our_own_is_read_back() -> None:
-    from msb_seal.drawing import Scene, Shape, ellipse, to_svg
-
-    scene = Scene(40, 40, (Shape(ellipse((20, 20), 15), stroke=RED, stroke_width_mm=2),))
-    image = drawn("SVG", to_svg(scene))
-    assert (at(image, 5, 20), at(image, 20, 20)) == (RED, (255, 255, 0))
-
-
-@pytest.mark.parametrize(
-    ("kind", "data"),
-    [
-        ("svg", b"<svg/>"),
-        ("svg", b'<!DOCTYPE svg [<!ENTITY a "b">]><svg width="1" height="1"/>'),
-        ("svg", b'<svg viewBox="0 0 nan 1"/>'),
-        ("svg", b"<svg viewBox='0 0 1 1'>" + b"<g>" * 100 + b"</g>" * 100 + b"</svg>"),
-        ("PNG", b"\x89PNG\r\n\x1a\n"),
-        ("ofd", b"PK"),
-        ("ofd", archive(MINIMAL)[:-1]),
-        ("tiff", b"II*\0"),
-    ],
-)
-def test_a_picture_that_cannot_be_drawn_shows_nothing(kind: str, data: bytes) -> None:
-    assert picture_items(SealPicture(kind, data, 40, 40)) is None
-
-
 # --- limits --------------------------------------------------------------------------------------
 
 
@@ -438,6 +298,22 @@ def test_work_without_end_is_refused_soon() -> None:
     assert time.process_time() - started < 30
 
 
+def test_an_empty_text_shows_nothing_and_spoils_nothing() -> None:
+    empty = '<ofd:TextObject ID="3" Boundary="1 1 9 9" Font="1"><ofd:TextCode/></ofd:TextObject>'
+    document = package(empty + square(10, 10))
+    assert find_text(document, "国") == []
+    assert at(seen(document), 15, 15) == RED
+
+
+def test_many_transforms_of_many_characters_end_soon() -> None:
+    transform = '<ofd:CGTransform CodePosition="0" CodeCount="1000000"/>' * 10_000
+    code = "<ofd:TextCode>国</ofd:TextCode>"
+    text = f'<ofd:TextObject ID="3" Boundary="1 1 9 9" Font="1">{transform}{code}</ofd:TextObject>'
+    started = time.process_time()
+    assert len(find_text(package(text), "国")) == 1
+    assert time.process_time() - started < 5
+
+
 def test_pages_that_are_not_there_are_told() -> None:
     document = package("")
     for number in (0, 2, -1):
@@ -474,8 +350,3 @@ def test_an_arc_runs_along_its_circle() -> None:
             assert math.hypot(x - center[0], y - center[1]) == pytest.approx(10)
         assert len(ends) == (3 if large else 1)
     assert graphics.path("M 0 0 A 0 1 0 0 0 5 5").segments[-1] == ("L", (5, 5))
-
-
-def test_svg_numbers_out_of_reach_end_the_path() -> None:
-    group = read_svg(b'<svg viewBox="0 0 9 9"><path d="M0 0L1 1L1e99 0L2 2"/></svg>')
-    assert "1e+99" not in repr(group)

@@ -164,7 +164,7 @@ def test_a_signer_listed_by_digest_may_sign(version: SealVersion) -> None:
         {"signers": [world().root.certificate]},
         {"maker_certificate": world().root.certificate, "maker_key": world().root.key},
     ],
-    ids=lambda changes: "-".join(changes),
+    ids="-".join,
 )
 def test_a_seal_nobody_should_make_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(SealRefused):

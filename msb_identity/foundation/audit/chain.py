@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -20,22 +21,27 @@ from msb_identity.foundation.audit.entry import HASHED_COLUMNS, chain_start, ent
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection, Row, TextClause
 
 PAGE = 1_000
 _NEARBY = 500
 _LONGEST_SHOWN = 60
-_SELECT = f"SELECT {', '.join(HASHED_COLUMNS)}, hash, personal FROM audit_entries"  # noqa: S608 - our own names
-_FIRST_PAGE = text(f"{_SELECT} WHERE writer = :writer ORDER BY sequence LIMIT :page")
-_NEXT_PAGE = text(
-    f"{_SELECT} WHERE writer = :writer AND sequence > :after ORDER BY sequence LIMIT :page"
+MAX_ROW_BYTES = 16_384
+"""More than the values of any entry take together: a longer row is none, and is not read."""
+_COLUMNS = (*HASHED_COLUMNS, "hash", "personal")
+_PAGE = (
+    "SELECT {columns} FROM audit_entries WHERE writer = :writer {bound} AND {size} <= :size"
+    " ORDER BY sequence LIMIT :page"
 )
+_BOUND = "AND sequence > :after"
+_STANDS = text("SELECT 1 FROM audit_entries WHERE writer = :writer AND sequence = :sequence")
 _FOUND = text("SELECT sequence FROM audit_entries WHERE writer = :writer AND hash = :hash LIMIT 1")
 _COUNT = text("SELECT count(*) FROM audit_entries WHERE writer = :writer")
 _HEAD = text("SELECT sequence, hash FROM audit_heads WHERE writer = :writer")
 _FIRST_WRITER = "SELECT min(writer) FROM {table}"
 _NEXT_WRITER = "SELECT min(writer) FROM {table} WHERE writer > :last"
 _NO_LOG = "the store has no audit log"
+_NUMBERS = ("sequence", "time")
 _SEQUENCE = HASHED_COLUMNS.index("sequence")
 
 
@@ -82,7 +88,7 @@ class Log:
         there = inspect(connection)
         if not all(there.has_table(name) for name in ("audit_log", "audit_heads", "audit_entries")):
             raise StoreError(_NO_LOG)
-        ids = connection.execute(text("SELECT id FROM audit_log")).scalars().all()
+        ids = connection.execute(text("SELECT id FROM audit_log LIMIT 2")).scalars().all()
         if len(ids) != 1 or not isinstance(ids[0], bytes):
             raise StoreError(_NO_LOG)
         return cls(ids[0])
@@ -142,8 +148,7 @@ def any_text(connection: Connection) -> Iterator[None]:
 
 def shown(text_: object) -> str:
     """Give what stands in a table for display."""
-    printable = "".join(c if c.isprintable() else "?" for c in str(text_))
-    return printable[:_LONGEST_SHOWN]
+    return "".join(c if c.isprintable() else "?" for c in str(text_)[:_LONGEST_SHOWN])
 
 
 class _Walk:
@@ -153,22 +158,24 @@ class _Walk:
         self._connection, self._writer = connection, writer
         self._start = self.end = start
         self._before_end: bytes | None = None
+        self._first_page, self._next_page = _page_queries(connection.dialect.name)
 
     def pages(self) -> Iterator[list[Row[Any]]]:
         """Give the rows after the start, a page at a time.
 
         From the beginning of a chain there is no lower bound: numbers below 1 are found too.
         """
-        query, bound = (_NEXT_PAGE, True) if self._start.sequence else (_FIRST_PAGE, False)
+        bound = bool(self._start.sequence)
         while True:
-            values = {"writer": self._writer, "page": PAGE}
+            query = self._next_page if bound else self._first_page
+            values = {"writer": self._writer, "page": PAGE, "size": MAX_ROW_BYTES}
             if bound:
                 values["after"] = self.end.sequence
             rows = list(self._connection.execute(query, values))
             yield rows
             if len(rows) < PAGE:
                 return
-            query, bound = _NEXT_PAGE, True
+            bound = True
 
     def step(self, row: Row[Any]) -> Fault | None:
         """Take the next row, or say what is wrong with it."""
@@ -181,7 +188,7 @@ class _Walk:
         if row.sequence < expected:
             return self._fault(row.sequence, "inserted")
         if row.sequence > expected:
-            return self._fault(expected, "missing")
+            return self._not_read(expected)
         if row.previous != self.end.hash:
             # Its own hash is right, so the one before is not the one it was chained to.
             return self._fault(max(expected - 1, 1), "relinked")
@@ -204,7 +211,7 @@ class _Walk:
         if type(head.sequence) is not int or not isinstance(head.hash, bytes):
             return self._fault(self.end.sequence, "head-changed")
         if head.sequence > self.end.sequence:
-            return self._fault(self.end.sequence + 1, "missing")
+            return self._not_read(self.end.sequence + 1)
         if head.sequence < self.end.sequence:
             return self._fault(max(head.sequence, 0) + 1, "inserted")
         if head.hash != self.end.hash:
@@ -233,6 +240,12 @@ class _Walk:
             return self._fault(expected, "missing")
         return self._fault(number, "reordered")
 
+    def _not_read(self, sequence: int) -> Fault:
+        """Tell an entry that is missing from one that is too long to be one."""
+        values = {"writer": self._writer, "sequence": sequence}
+        stands = self._connection.execute(_STANDS, values).first() is not None
+        return self._fault(sequence, "changed" if stands else "missing")
+
     def _original_number(self, row: Row[Any]) -> int | None:
         """Find under which number the row's hash would be right."""
         if not isinstance(row.hash, bytes):
@@ -254,6 +267,24 @@ class _Walk:
 
     def _fault(self, sequence: int, code: str) -> Fault:
         return Fault(self._writer, sequence, code)
+
+
+@cache
+def _page_queries(dialect: str) -> tuple[TextClause, TextClause]:
+    """Give the queries for the first page and those after it.
+
+    The database measures every row before it gives it. SQLite holds any type anywhere, and its
+    length() of a text ends at a NUL; PostgreSQL keeps numbers to their size.
+    """
+    if dialect == "sqlite":
+        sizes = [f"coalesce(length(CAST({name} AS BLOB)), 0)" for name in _COLUMNS]
+    else:
+        sizes = [f"coalesce(octet_length({name}), 0)" for name in _COLUMNS if name not in _NUMBERS]
+    columns, size = ", ".join(_COLUMNS), " + ".join(sizes)
+    first, following = (
+        text(_PAGE.format(columns=columns, bound=bound, size=size)) for bound in ("", _BOUND)
+    )
+    return first, following
 
 
 def _hash_of(row: Row[Any], *, sequence: int | None = None) -> bytes | None:

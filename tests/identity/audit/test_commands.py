@@ -11,6 +11,8 @@ import pytest
 
 from msb_identity.cli import main
 from msb_identity.envelopes.keyfiles import write_signing_key, write_verifying_key
+from msb_identity.foundation.files import write_private_once
+from msb_identity.pki.formats import KeyFormat, encode_key, encode_public_key
 from msb_identity.pki.keys import KeyKind, generate_key
 
 if TYPE_CHECKING:
@@ -90,10 +92,9 @@ def test_what_is_called_wrongly_is_2(
     assert audit("checkpoint", "--key", log.folder / "none.jwk", "--out", log.folder / "x")[0] == 2
     junk = log.folder / "junk"
     junk.write_bytes(b"junk")
-    assert (
-        audit("checkpoint", "--key", private, "--out", log.folder / "x", "--checkpoint", junk)[0]
-        == 2
-    )
+    sign = ("checkpoint", "--key", private, "--out", log.folder / "x")
+    status, _, err = audit(*sign, "--checkpoint", kept, "--checkpoint", junk)
+    assert (status, "junk is not a checkpoint" in err) == (2, True)
     assert not (log.folder / "x").exists()
     assert audit("verify", "--key", junk)[0] == 2
     assert audit("verify", "--checkpoint", log.folder / "none")[0] == 2
@@ -103,6 +104,34 @@ def test_what_is_called_wrongly_is_2(
     assert main(["audit", "verify", "--store", f"sqlite:///{log.folder / 'no.sqlite'}"]) == 2
     assert not (log.folder / "no.sqlite").exists()
     capsys.readouterr()
+
+
+@pytest.mark.parametrize("form", [KeyFormat.PEM, KeyFormat.DER, KeyFormat.JWK])
+def test_keys_are_taken_in_every_form(log: Log, audit: Audit, form: KeyFormat) -> None:
+    log.fill(1)
+    private, public, kept = (log.folder / name for name in ("private", "public", "kept"))
+    write_private_once(private, encode_key(log.key, form))
+    public.write_bytes(encode_public_key(log.key.public, form))
+    assert audit("checkpoint", "--key", private, "--out", kept)[0] == 0
+    assert audit("verify", "--key", public, "--checkpoint", kept)[0] == 0
+    private.chmod(0o640)
+    assert audit("checkpoint", "--key", private, "--out", log.folder / "no")[0] == 2
+    status, _, err = audit("verify", "--key", private, "--checkpoint", kept)
+    assert (status, "not a public key" in err) == (2, True)
+
+
+def test_verifying_writes_nothing(sqlite_log: Log, capsys: pytest.CaptureFixture[str]) -> None:
+    sqlite_log.fill(1)
+    sqlite_log.store.close()
+    file, empty = sqlite_log.folder / "store.sqlite", sqlite_log.folder / "empty.sqlite"
+    file.chmod(0o444)
+    empty.touch()
+    before, there = file.read_bytes(), {*sqlite_log.folder.iterdir()}
+    assert main(["audit", "verify", "--store", sqlite_log.url]) == 3
+    assert main(["audit", "verify", "--store", f"sqlite:///{empty}"]) == 2
+    assert "empty.sqlite is no store" in capsys.readouterr().err
+    assert ({*sqlite_log.folder.iterdir()}, file.read_bytes()) == (there, before)
+    assert empty.stat().st_size == 0
 
 
 def test_a_checkpoint_of_a_stranger_is_indeterminate(log: Log, audit: Audit) -> None:

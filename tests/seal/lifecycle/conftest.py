@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,13 +15,15 @@ from msb_identity.foundation import audit, protect
 from msb_identity.foundation.audit import Audit, AuditReader
 from msb_identity.foundation.protect import Protector
 from msb_identity.foundation.store import Store
-from msb_seal.lifecycle import Act, Application, SealRegistry, Unit, metadata
+from msb_identity.pki.callback import CallbackKey
+from msb_seal.errors import SealingRefused
+from msb_seal.lifecycle import Act, Application, LifeState, SealMaker, SealRegistry, Unit, metadata
 from msb_seal.seals.signing import prepare_signature
 from tests.identity.authorities import DAY, NOW
 from tests.seal.makers import PICTURE, PROPERTY, world
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from msb_identity.foundation.audit import Entry
@@ -36,6 +39,15 @@ APPLICANT, APPROVER, MAKER, KEEPER, USER = "u-apply", "u-approve", "u-make", "u-
 PURPOSE = "licence"
 DIGEST = bytes(range(32))
 STORE_FILE = "store.sqlite"
+OTHER = "u-other"
+REASON = {
+    Act.REFUSE: "incomplete",
+    Act.FREEZE: "under-review",
+    Act.LOSE: "lost",
+    Act.THAW: "found",
+    Act.ASK_CANCEL: "dissolved",
+    Act.ASK_VOID: "made-illegally",
+}
 
 
 @dataclass
@@ -72,14 +84,8 @@ class Kept:
 
     def make(self, record: str, **changes: Any) -> None:
         maker = world().maker
-        given: dict[str, Any] = {
-            "by": MAKER,
-            "maker_certificate": maker.certificate,
-            "maker_key": maker.key,
-            "now": NOW,
-            **changes,
-        }
-        self.registry.make(record, **given)
+        given: dict[str, Any] = {"certificate": maker.certificate, "key": maker.key, **changes}
+        self.registry.make(record, SealMaker(**given), by=MAKER, now=NOW)
 
     def made(self, **changes: Any) -> SealRecord:
         record = self.approved(**changes).record
@@ -151,6 +157,62 @@ def sign(sealer: Sealer, digest: bytes = DIGEST, *, now: Any = NOW) -> bytes:
     signature = sealer.sign(ready.to_sign, digest=digest, document="licence-1", now=now)
     sealer.certificate.key.verify(ready.to_sign, signature)
     return signature
+
+
+class Signer:
+    """A signer elsewhere that remembers how often it was asked, and may do something first."""
+
+    def __init__(self, first: Callable[[], object] = lambda: None) -> None:
+        self.first, self.asked = first, 0
+        self.key = CallbackKey(world().signer.key.public, self._sign)
+
+    def _sign(self, message: bytes) -> bytes:
+        self.asked += 1
+        self.first()
+        return world().signer.key.sign(message)
+
+
+def refusal_of(act: Callable[..., object], *arguments: Any, **named: Any) -> str:
+    with pytest.raises(SealingRefused) as refusal:
+        act(*arguments, **named)
+    assert refusal.value.zh
+    return refusal.value.code
+
+
+def digests(count: int) -> list[bytes]:
+    return [index.to_bytes(32, "big") for index in range(1, count + 1)]
+
+
+def past(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Let the monotonic clock go on at once."""
+    later = time.monotonic() + seconds + 0.001
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+
+
+def change(kept: Kept, record: str, act: Act, by: str = OTHER) -> SealRecord:
+    return kept.registry.change(record, act, by=by, reason=REASON.get(act, ""), now=NOW)
+
+
+def in_state(kept: Kept, state: LifeState) -> SealRecord:
+    steps = {
+        LifeState.APPLIED: kept.applied,
+        LifeState.APPROVED: kept.approved,
+        LifeState.MADE: kept.made,
+    }
+    if state in steps:
+        return steps[state]()
+    if state in (LifeState.REFUSED, LifeState.WITHDRAWN):
+        by = APPLICANT if state is LifeState.WITHDRAWN else APPROVER
+        act = Act.WITHDRAW if state is LifeState.WITHDRAWN else Act.REFUSE
+        return change(kept, kept.applied().record, act, by)
+    record = kept.issued()
+    if state is LifeState.FROZEN:
+        return kept.freeze(record.record)
+    if state in (LifeState.CANCELLED, LifeState.VOID):
+        is_void = state is LifeState.VOID
+        change(kept, record.record, Act.ASK_VOID if is_void else Act.ASK_CANCEL, KEEPER)
+        return change(kept, record.record, Act.VOID if is_void else Act.CANCEL)
+    return record
 
 
 def open_kept(url: str, folder: Path, writer: str = "seal-test") -> Kept:

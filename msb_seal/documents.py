@@ -1,0 +1,86 @@
+"""check_document: whatever was sealed, found out by its first bytes and checked as what it is.
+
+A seal, a seal signature by itself, an OFD; never by the name of the file. What is of no known kind
+is indeterminate.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msb_identity.foundation.report import ReportBuilder
+from msb_identity.x509.revocation import RevocationPolicy
+from msb_seal.ofd.verify import check_ofd
+from msb_seal.seals.structure import kind_of
+from msb_seal.seals.verify import check_seal, check_seal_signature
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from msb_identity.foundation.report import Report, Sentences
+    from msb_identity.x509.fetch import Fetcher
+    from msb_identity.x509.trust import TrustStore
+    from msb_seal.seals.status import SealStatuses
+
+MAX_DOCUMENT_BYTES = 256_000_000
+_PDF_HEAD_BYTES = 1_024  # ISO 32000-1 annex H.3.4.1
+_ZIP_MARK, _ZIP_HEAD_BYTES = b"PK\3\4", 65_536  # some makers write a text of theirs before it
+_SENTENCES: Sentences = {
+    ("format", "ok"): ("文件类型已识别", "the kind of file is known"),
+    ("format", "unknown-kind"): ("无法识别的文件类型", "this is no kind of file that we know"),
+    ("format", "unsupported"): ("暂不支持此类文件", "this kind of file is not supported yet"),
+    ("format", "too-large"): ("文件过大", "the file is too large"),
+}
+
+
+def check_document(
+    data: bytes,
+    *,
+    trust: TrustStore,
+    at: datetime | None = None,
+    revocation: RevocationPolicy | str = RevocationPolicy.IF_PUBLISHED,
+    fetch: Fetcher | None = None,
+    statuses: SealStatuses | None = None,
+    original: bytes | None = None,
+) -> Report:
+    """Check a seal, a seal signature or a sealed document, whatever the bytes are.
+
+    at: what to take for now, the clock by default. fetch: what fetches CRLs and OCSP answers.
+    statuses: who knows the states of seals. original: what a bare seal signature was put on.
+
+    Never raises on a bad document.
+    """
+    if len(data) > MAX_DOCUMENT_BYTES:
+        return _undecided("unknown", "too-large")
+    kind = kind_of(data)
+    if kind == "seal":
+        return check_seal(
+            data, trust=trust, at=at, revocation=revocation, fetch=fetch, statuses=statuses
+        )
+    if kind is not None:
+        report = check_seal_signature(
+            data,
+            original=original,
+            trust=trust,
+            at=at,
+            revocation=revocation,
+            fetch=fetch,
+            statuses=statuses,
+        )
+        builder = ReportBuilder(kind, required=("format",), sentences=_SENTENCES)
+        builder.ok("format")
+        builder.add_signature(report)
+        return builder.conclude()
+    if b"%PDF-" in data[:_PDF_HEAD_BYTES]:
+        return _undecided("pdf", "unsupported")
+    if _ZIP_MARK in data[:_ZIP_HEAD_BYTES]:
+        return check_ofd(
+            data, trust=trust, at=at, revocation=revocation, fetch=fetch, statuses=statuses
+        )
+    return _undecided("unknown", "unknown-kind")
+
+
+def _undecided(kind: str, code: str) -> Report:
+    builder = ReportBuilder(kind, required=("format",), sentences=_SENTENCES)
+    builder.unknown("format", code)
+    return builder.conclude()
