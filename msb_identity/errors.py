@@ -8,6 +8,7 @@ MsbError
 ├── AlgorithmRefused       an algorithm that is unknown, or not the key's own
 ├── EncodingRefused        bytes that are not strictly what their format says
 ├── CertificateRefused     a certificate, CRL, OCSP answer or request that cannot be read
+│   └── TooLarge           a file or bundle beyond a cap of ours, which proves nothing wrong
 ├── AuthorityRefused       a certificate authority that cannot do what it is asked
 ├── FetchRefused           a CRL or OCSP answer that could not, or may not, be fetched
 ├── NoBackend              nothing on this machine can do SM2 as asked
@@ -68,6 +69,10 @@ class EncodingRefused(MsbError):
 
 class CertificateRefused(MsbError):
     """A certificate, CRL, OCSP answer or certificate request that is broken or beyond a cap."""
+
+
+class TooLarge(CertificateRefused):
+    """A file, or a bundle, with more in it than we read."""
 
 
 class AuthorityRefused(MsbError):

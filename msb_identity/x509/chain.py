@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from msb_identity.errors import CertificateRefused
+from msb_identity.errors import CertificateRefused, TooLarge
 from msb_identity.foundation.clock import aware
 from msb_identity.foundation.report import Outcome, ReportBuilder
 from msb_identity.x509.files import load_certificates, looks_like_certificate
@@ -63,7 +63,7 @@ def verify_chain(
         try:
             first, *others = load_certificates(certificate)
         except CertificateRefused as error:
-            return _refuse(certificate, str(error))
+            return _refuse(certificate, error)
         certificate, intermediates = first, (*others, *intermediates)
     moment = aware(at)
     checker = RevocationChecker(
@@ -105,15 +105,17 @@ def _judge(
     return builder.conclude()
 
 
-def _refuse(data: bytes, why: str) -> Report:
-    """Report bytes that hold no certificate: a broken one, or something else."""
+def _refuse(data: bytes, error: CertificateRefused) -> Report:
+    """Report bytes that hold no certificate: a broken one, too many, or something else."""
     known = looks_like_certificate(data)
     kind, required = ("certificate", REQUIRED) if known else ("unknown", ("format",))
     builder = ReportBuilder(kind, required=required, sentences=SENTENCES)
-    if known:
-        builder.failed("format", "malformed", why)
+    if known and isinstance(error, TooLarge):
+        builder.unknown("format", "too-large", str(error))
+    elif known:
+        builder.failed("format", "malformed", str(error))
     else:
-        builder.unknown("format", "not-a-certificate", why)
+        builder.unknown("format", "not-a-certificate", str(error))
     return builder.conclude()
 
 

@@ -7,7 +7,7 @@ import binascii
 import re
 from typing import TYPE_CHECKING
 
-from msb_identity.errors import CertificateRefused
+from msb_identity.errors import CertificateRefused, TooLarge
 from msb_identity.pki.pem import write_pem
 from msb_identity.x509.certificate import MAX_CERTIFICATE_BYTES, Certificate
 from msb_identity.x509.crl import MAX_CRL_BYTES, RevocationList
@@ -58,7 +58,7 @@ def load_all(data: bytes) -> tuple[tuple[Certificate, ...], tuple[RevocationList
     """
     if len(data) > MAX_BUNDLE_BYTES:
         message = f"a file of more than {MAX_BUNDLE_BYTES} bytes"
-        raise CertificateRefused(message)
+        raise TooLarge(message)
     if not is_pem(data):
         return (Certificate.load(data),), ()
     certificates, lists = [], []
@@ -69,7 +69,7 @@ def load_all(data: bytes) -> tuple[tuple[Certificate, ...], tuple[RevocationList
             lists.append(RevocationList.load(_bytes_of(content, MAX_CRL_BYTES)))
         if len(certificates) + len(lists) > MAX_BUNDLE_CERTIFICATES:
             message = f"a bundle of more than {MAX_BUNDLE_CERTIFICATES} certificates"
-            raise CertificateRefused(message)
+            raise TooLarge(message)
     return tuple(certificates), tuple(lists)
 
 

@@ -20,6 +20,10 @@ SENTENCES: Sentences = {
     ("format", "ok"): ("证书格式正确", "the certificate is well formed"),
     ("format", "odd"): ("证书可读，但有不合规之处", "the certificate can be read but is odd"),
     ("format", "malformed"): ("不是可读的证书", "this is not a certificate that can be read"),
+    ("format", "too-large"): (
+        "文件或其中的证书超出上限",
+        "the file, or the number of certificates in it, is beyond the limit",
+    ),
     ("format", "not-a-certificate"): ("不是证书", "this is no certificate"),
     ("chain", "ok"): ("证书链可达信任锚", "a chain leads to a trust anchor"),
     ("chain", "anchor"): ("证书本身是信任锚", "the certificate is itself a trust anchor"),
