@@ -16,8 +16,8 @@ from msb_identity.foundation import protect
 from msb_identity.foundation.audit.tables import AUDIT
 from msb_identity.foundation.schema import IDENTITY, Schema, schema_of
 from msb_identity.foundation.store import Store, migrate_store
-from msb_wallet.cli import main
 from msb_seal.lifecycle.tables import LIFECYCLE
+from msb_wallet.cli import main
 from msb_wallet.folder import TABLES
 from msb_wallet.licences.store import WALLET
 from msb_wallet.scan.memory import CHECKER
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-SCHEMAS = (IDENTITY, AUDIT, LIFECYCLE, WALLET, CHECKER)
+EARLY = (IDENTITY, AUDIT, WALLET, CHECKER)
+SCHEMAS = (*EARLY, LIFECYCLE)
 
 
 def differences(connection: Connection) -> list[object]:
@@ -106,7 +107,7 @@ def test_a_database_without_our_tables_is_no_store(store_url: str) -> None:
 def early_store(url: str) -> None:
     """Tables of the time before migrations: the first ones, without a version."""
     with closing(Store.open(url)) as store, store.write() as connection:
-        for schema in SCHEMAS:
+        for schema in EARLY:
             schema.migrate(connection, f"{schema.name}_1")
             connection.execute(text(f"DROP TABLE {schema.version_table}"))
         connection.execute(
