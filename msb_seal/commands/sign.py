@@ -16,15 +16,14 @@ from msb_seal.commands.inputs import (
     add_key_arguments,
     add_timestamp_argument,
     read_key,
-    read_seal,
     timestamps_of,
     write_new,
 )
+from msb_seal.commands.sealers import add_sealer_arguments, names_a_seal, open_sealer
 from msb_seal.ofd.archive import MAX_ARCHIVE_BYTES
 from msb_seal.ofd.placement import At, AtKeyword, Edge, Place, Straddle
 from msb_seal.ofd.sign import seal_ofd
 from msb_seal.ofd.sign_cms import sign_ofd_cms
-from msb_seal.seals.sealer import KeySealer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,11 +43,7 @@ def add_commands(commands: _Actions) -> None:
         "sign", help="盖章或签名 / seal or sign an OFD", description=_sign.__doc__
     )
     sign.add_argument("file", metavar="FILE|-", help="OFD")
-    sign.add_argument(
-        "--seal",
-        metavar="FILE",
-        help="印章；不给则只作数字签名 / a seal; without one, sign plainly",
-    )
+    add_sealer_arguments(sign)
     add_key_arguments(sign)
     sign.add_argument(
         "--place",
@@ -98,17 +93,18 @@ def _straddle(words: Mapping[str, str]) -> Straddle:
 
 def _sign(arguments: argparse.Namespace) -> int:
     """在 OFD 上盖章，或作数字签名 / Put a seal on an OFD, or a plain signature without one."""
-    if arguments.seal is None and arguments.place:
-        zh, en = "--place 须与 --seal 同用", "--place goes with --seal"
+    sealed = names_a_seal(arguments)
+    if not sealed and arguments.place:
+        zh, en = "--place 须与 --seal 或 --record 同用", "--place goes with --seal or --record"
         raise CommandError(zh, en)
-    if arguments.seal is not None and not arguments.place:
+    if sealed and not arguments.place:
         zh, en = "请用 --place 指定盖章位置", "say with --place where the seal goes"
         raise CommandError(zh, en)
     data = read_input(arguments.file, limit=MAX_ARCHIVE_BYTES)
     certificate, *chain = load_certificates(read_input(arguments.cert, limit=MAX_BUNDLE_BYTES))
     key = read_key(arguments.key, arguments.password_file)
     timestamps, now = timestamps_of(arguments), aware(None)
-    if arguments.seal is None:
+    if not sealed:
         signed = sign_ofd_cms(
             data,
             key=key,
@@ -119,15 +115,16 @@ def _sign(arguments: argparse.Namespace) -> int:
             now=now,
         )
     else:
-        signed = seal_ofd(
-            data,
-            sealer=KeySealer(read_seal(arguments.seal), certificate, key),
-            places=arguments.place,
-            document=arguments.file,
-            final=arguments.final,
-            timestamps=timestamps,
-            now=now,
-        )
+        with open_sealer(arguments, certificate, key) as sealer:
+            signed = seal_ofd(
+                data,
+                sealer=sealer,
+                places=arguments.place,
+                document=arguments.file,
+                final=arguments.final,
+                timestamps=timestamps,
+                now=now,
+            )
     write_new(arguments.out, signed)
     write_out(f"{arguments.out.name}: 已签 / signed")
     return 0

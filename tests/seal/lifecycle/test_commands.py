@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from msb_identity.foundation.files import write_private_once
 from msb_identity.pki.formats import encode_key, encode_public_key
 from msb_identity.x509.files import encode_pem
 from msb_seal.cli import main
@@ -17,6 +18,7 @@ from msb_seal.seals.structure import parse_seal
 from tests.identity.authorities import key
 from tests.seal.lifecycle.conftest import UNIT
 from tests.seal.makers import PNG, person, world
+from tests.seal.ofd_documents import unsealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -212,3 +214,50 @@ def test_a_folder_s_own_codes_are_used(run: Callable[..., Any], tmp_path: Path) 
 )
 def test_a_wrong_call_is_one_line(run: Callable[..., Any], arguments: tuple[str, ...]) -> None:
     assert run(*arguments, expect=2).count("\n") == 1
+
+
+def test_a_kept_seal_signs_by_its_grant_and_not_when_frozen(
+    run: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = made(run, tmp_path)
+    run("issue", record, "--by", "k")
+    run(
+        *("grant", record, "--user", "u", "--purpose", "licence", "--days", "9"),
+        *("--uses", "1", "--by", "k"),
+    )
+    (tmp_path / "a.ofd").write_bytes(unsealed())
+    (tmp_path / "root.pem").write_bytes(encode_pem(world().root.certificate))
+    write_private_once(tmp_path / "signer.key", encode_key(SIGNER.key))
+
+    def sign(out: str, user: str = "u", purpose: str = "licence") -> int:
+        status = main(
+            [
+                *("sign", str(tmp_path / "a.ofd"), "--record", record),
+                *("--user", user, "--purpose", purpose, "--data", str(tmp_path / "data")),
+                *("--key", str(tmp_path / "signer.key"), "--cert", str(tmp_path / "signer.pem")),
+                *("--place", "page=1,x=10,y=10", "--out", str(tmp_path / out)),
+            ]
+        )
+        capsys.readouterr()
+        return status
+
+    assert sign("stranger.ofd", user="v") == 2
+    assert sign("other.ofd", purpose="contract") == 2
+    assert sign("good.ofd") == 0
+    assert sign("once-more.ofd") == 2  # the grant was for one use
+    run("freeze", record, "--reason", "under-review", "--by", "x")
+    assert sign("frozen.ofd") == 2
+    assert {path.name for path in tmp_path.glob("*.ofd")} == {"a.ofd", "good.ofd"}
+    used = [row for row in run("show", record) if row.get("event") == "seal.used"]
+    assert [row.get("outcome") for row in used].count("ok") == 1
+    verify = ["verify", str(tmp_path / "good.ofd"), "--trust", str(tmp_path / "root.pem")]
+    assert main(verify) == 0
+
+
+@pytest.mark.parametrize("given", [["--record", "r"], ["--seal", "s", "--user", "u"]])
+def test_record_user_and_purpose_go_together(
+    given: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = ("--key", "k", "--cert", "c", "--place", "straddle", "--out", "o")
+    assert main(["sign", "a.ofd", *given, *files]) == 2
+    assert "--purpose" in capsys.readouterr().err
