@@ -35,8 +35,11 @@ _KEPT_SUBSETS = 32
 _KEPT_FONTS = 16
 _UNITS_PER_EM = range(16, 16_385)  # what "head" allows
 _BUILT_IN = {"song": "serif_path", "hei": "sans_path"}
-# Tables that only shape or hint text, which a document that places each glyph does not need.
-_UNUSED_TABLES = ("BASE", "DSIG", "GDEF", "GPOS", "GSUB", "VORG", "vhea", "vmtx")
+# What a document needs that places each glyph itself: no shaping, hinting or vertical metrics.
+_SUBSET_TABLES = frozenset(
+    {"GlyphOrder", "OS/2", "cmap", "glyf", "CFF ", "head", "hhea", "hmtx", "loca", "maxp", "name"}
+    | {"post"}
+)
 
 
 class Font:
@@ -108,6 +111,7 @@ class Font:
     def subset(self, text: str) -> bytes:
         """Give an OpenType font of just these characters; the same bytes every time.
 
+        For fonts of one's own: a font made to do harm could keep this busy for long.
         Raises DrawingRefused for a character that the font lacks.
         """
         characters = "".join(sorted(set(text)))
@@ -151,10 +155,10 @@ class Font:
         options = subsetting.Options(
             hinting=False, layout_features=[], notdef_outline=True, name_IDs=[1, 2, 4, 6]
         )
-        options.drop_tables += _UNUSED_TABLES
         written = io.BytesIO()
         with _reading(f"the font {self.name} cannot be cut to a subset"):
             font = self._open()  # subsetting works in place
+            options.drop_tables = [name for name in font.keys() if name not in _SUBSET_TABLES]  # noqa: SIM118 - a font is no dict
             subsetter = subsetting.Subsetter(options)
             subsetter.populate(text=characters)
             subsetter.subset(font)

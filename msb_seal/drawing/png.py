@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MM_PER_INCH = 25.4
 MAX_PIXELS = 60_000_000
+MAX_DPI = 9_600
 _drawing = threading.Lock()
 
 
@@ -28,7 +29,7 @@ def to_png(scene: Scene, *, dpi: float = 300, ground: Color | None = None) -> by
     """Render a scene; the same bytes every time from the same versions of pdfium and zlib.
 
     ground: the colour behind everything, None for a transparent ground.
-    Raises DrawingRefused where that gives more than MAX_PIXELS.
+    Raises DrawingRefused beyond MAX_DPI and MAX_PIXELS.
     """
     picture = to_pixels(scene, dpi=dpi, ground=ground)
     written = io.BytesIO()
@@ -38,6 +39,9 @@ def to_png(scene: Scene, *, dpi: float = 300, ground: Color | None = None) -> by
 
 def to_pixels(scene: Scene, *, dpi: float = 300, ground: Color | None = None) -> Image:
     """Render a scene as pixels: RGBA where the ground is transparent, else RGB."""
+    if not 0 < dpi <= MAX_DPI:
+        message = f"a resolution of {dpi} dpi; more than 0 and at most {MAX_DPI} can be drawn"
+        raise DrawingRefused(message)
     scale = dpi / MM_PER_INCH
     width, height = round(scene.width_mm * scale), round(scene.height_mm * scale)
     if not (width >= 1 and height >= 1 and width * height <= MAX_PIXELS):
