@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from msb_identity.foundation.commands import CommandError, shown_name, write_out
+from msb_identity.foundation.commands import CommandError, read_input, shown_name, write_out
 from msb_identity.foundation.files import write_whole
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from msb_identity.foundation.commands import CommandParser
     from msb_seal.drawing import Font
+    from msb_seal.drawing import Path as Outline
     from msb_seal.pictures import NameSeal, OvalSeal, RoundSeal, SealDrawing
 
     Actions: TypeAlias = "argparse._SubParsersAction[CommandParser]"  # noqa: SLF001 - its one name
@@ -48,7 +49,14 @@ def _add_round(shapes: Actions) -> None:
     centre.add_argument("--no-star", action="store_true", help="中央留空 / nothing in the centre")
     parser.add_argument("--line", default="", metavar="TEXT", help="横排文字 / text below")
     parser.add_argument("--serial", default="", metavar="DIGITS", help="印章编码 / serial")
-    parser.add_argument("--second", default="", metavar="TEXT", help="第二圈文字 / a second ring")
+    second = parser.add_mutually_exclusive_group()
+    second.add_argument("--second", default="", metavar="TEXT", help="第二圈文字 / a second ring")
+    second.add_argument(
+        "--second-outline",
+        metavar="FILE",
+        type=Path,
+        help="第二圈轮廓（SVG），如蒙古文 / its outline on a straight line, as for Mongolian",
+    )
     parser.add_argument(
         "--second-font", metavar="FILE", type=Path, help="第二圈字体 / font of the second ring"
     )
@@ -116,6 +124,7 @@ def _round(arguments: argparse.Namespace) -> int:
         serial=arguments.serial,
         second=arguments.second,
         second_font=_font(arguments.second_font),
+        second_outline=_outline(arguments.second_outline),
         font=_font(arguments.font),
     )
     return _draw(seal, arguments)
@@ -156,7 +165,7 @@ def _list_presets(arguments: argparse.Namespace) -> int:
     _ = arguments
     for name, preset in PRESETS.items():
         centre = "国徽 emblem" if preset.emblem else "五角星 star"
-        write_out(f"{name:<21} {preset.diameter_mm:>2} mm  {centre:<10}  {preset.zh} / {preset.en}")
+        write_out(f"{name:<26} {preset.diameter_mm:>2} mm  {centre:<10}  {preset.zh} / {preset.en}")
     return 0
 
 
@@ -183,3 +192,12 @@ def _font(path: Path | None) -> Font | None:
     from msb_seal.drawing import Font as Fonts
 
     return None if path is None else Fonts.load(path)
+
+
+def _outline(path: Path | None) -> Outline | None:
+    """Read the filled shapes of an SVG as one outline."""
+    if path is None:
+        return None
+    from msb_seal.ofd.svg_pictures import MAX_SVG_BYTES, svg_outline
+
+    return svg_outline(read_input(str(path), limit=MAX_SVG_BYTES))

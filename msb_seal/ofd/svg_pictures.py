@@ -21,6 +21,7 @@ from msb_seal.drawing.paths import (
     PathBuilder,
     compose,
     ellipse,
+    joined,
     moved,
     polygon,
     rectangle,
@@ -29,6 +30,7 @@ from msb_seal.drawing.paths import (
 )
 from msb_seal.drawing.scene import Group, Picture, Shape
 from msb_seal.errors import DrawingRefused
+from msb_seal.ofd.document import Budget
 from msb_seal.ofd.graphics import arc_to, number, numbers
 from msb_seal.ofd.package import local_name, parse_xml
 from msb_seal.ofd.refusals import refusal
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
     from lxml import etree
 
     from msb_seal.drawing.scene import Color, Item
-    from msb_seal.ofd.document import Budget
 
 MAX_SVG_BYTES = 2 * 1024 * 1024
 MAX_DEPTH = 32
@@ -80,6 +81,23 @@ def read_svg(data: bytes, budget: Budget) -> tuple[Item, ...]:
     frame = rectangle(view[0], view[1], view[2], view[3])
     items = _SvgReader(root, budget).items(root, _style(root, _Style()), 0)
     return (Group(tuple(items), matrix, frame),)
+
+
+def svg_outline(data: bytes) -> Path:
+    """Give the filled shapes of a picture as one path (non-zero rule), in the picture's own units.
+
+    Raises OfdRefused for what is no SVG.
+    """
+    (picture,) = read_svg(data, Budget())
+    return joined(_filled(picture.items, IDENTITY)) if isinstance(picture, Group) else Path(())
+
+
+def _filled(items: tuple[Item, ...], matrix: Matrix) -> Iterator[Path]:
+    for item in items:
+        if isinstance(item, Group):
+            yield from _filled(item.items, compose(matrix, item.matrix))
+        elif isinstance(item, Shape) and item.fill is not None:
+            yield item.path.placed(matrix)
 
 
 class _SvgReader:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msb_seal.errors import DrawingRefused
 
 if TYPE_CHECKING:
-    from msb_seal.drawing import Color, Font, Image
+    from msb_seal.drawing import Color, Font, Image, Path
 
 SEAL_RED: Color = (230, 0, 18)
 MAX_RING_CHARACTERS = 48
@@ -45,6 +45,8 @@ class RoundSeal:
     text: the unit's name, left to right over the top. line: the horizontal text below the centre,
     as 合同专用章. serial: digits along the lower edge. second: a further text on a ring of its own
     inside the first, as the script of a minority, each character by itself, in `second_font`.
+    second_outline: the same where characters join, as in Mongolian: outlines of the text on a
+    straight line, as a text program gives them, in units of any size; they are bent onto the ring.
     inner_border_mm: a second, thin circle inside the border, 0 for none.
     """
 
@@ -56,6 +58,7 @@ class RoundSeal:
     serial: str = ""
     second: str = ""
     second_font: Font | None = None
+    second_outline: Path | None = field(default=None, repr=False)
     inner_border_mm: float = 0
     font: Font | None = None
     color: Color = SEAL_RED
@@ -66,6 +69,9 @@ class RoundSeal:
         _check_text(self.line, "line", 0, MAX_LINE_CHARACTERS)
         _check_text(self.serial, "serial", 0, MAX_SERIAL_CHARACTERS)
         _check_text(self.second, "second", 0, MAX_RING_CHARACTERS)
+        if self.second and self.second_outline is not None:
+            message = "第二圈只能有一种 / a second ring of text or of an outline, not both"
+            raise DrawingRefused(message)
         _check_side(self.diameter_mm)
         _check_border(self.border_mm + self.inner_border_mm, self.diameter_mm)
 

@@ -21,6 +21,7 @@ from msb_seal.drawing import (
     to_svg,
 )
 from msb_seal.errors import DrawingRefused
+from msb_seal.pictures.bending import bend
 from msb_seal.pictures.designs import NameSeal, OvalSeal, RoundSeal, Script, Star
 from msb_seal.pictures.lettering import Ring, in_cell, on_line
 from msb_seal.seals.model import SealPicture
@@ -29,10 +30,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from msb_seal.drawing import Color, Image, Item
+    from msb_seal.pictures.lettering import Cell
 
 MIN_DPI, MAX_DPI = 72, 1_200
 _STAR_INNER = math.sin(math.radians(18)) / math.sin(math.radians(54))  # of a true pentagram
+_SECOND = 0.085  # of the diameter: the height of a second ring's text
 _BOLD = 0.022  # of a character's height: condensed Song needs its strokes back
+_NAME_BOLD = 0.04  # the same for names, whose strokes are to match the frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +100,7 @@ def _round(seal: RoundSeal) -> SealDrawing:
         inside -= 1.2 * seal.inner_border_mm + 0.4
         items.append(_band(middle, inside, inside, seal.inner_border_mm, seal.color))
         inside -= seal.inner_border_mm
-    ring = Ring(middle, inside - 0.022 * size, inside - 0.022 * size)
-    heights = (0.155 * size, 0.1 * size)
-    sweep = 236 if seal.serial else (250 if seal.line else 290)
-    if seal.second:
-        heights = (0.105 * size, 0.085 * size)
-        inner = Ring(middle, ring.radius_x - 0.135 * size, ring.radius_y - 0.135 * size)
-        second = inner.around(
-            seal.second, seal.second_font or font, height=(0.085 * size, 0.07 * size), sweep=sweep
-        )
-        items.append(_letters(second, 0.085 * size, seal.color))
-    text = ring.around(seal.text, font, height=heights, sweep=sweep)
-    items.append(_letters(text, heights[0], seal.color))
+    items += _rings(seal, Ring(middle, inside - 0.022 * size, inside - 0.022 * size), font)
     items += _centre(seal, middle)
     if seal.line:
         place = (size / 2, size * (0.735 if seal.centre else 0.56))
@@ -120,11 +113,39 @@ def _round(seal: RoundSeal) -> SealDrawing:
     return SealDrawing(Scene(size, size, tuple(items), seal.text))
 
 
+def _rings(seal: RoundSeal, ring: Ring, font: Font) -> list[Item]:
+    """Set the text, and inside it the second one where there is one."""
+    size, sweep = seal.diameter_mm, 236 if seal.serial else (250 if seal.line else 290)
+    if not _has_second(seal):
+        text, height = ring.around(seal.text, font, height=(0.155 * size, 0.1 * size), sweep=sweep)
+        return [_letters(text, height, seal.color)]
+    text, height = ring.around(seal.text, font, height=(0.105 * size, 0.085 * size), sweep=sweep)
+    radius = ring.radius_x - 0.135 * size
+    if seal.second_outline is not None:
+        second, _ = bend(
+            seal.second_outline,
+            centre=ring.centre,
+            radius=radius,
+            height=_SECOND * size,
+            sweep=sweep,
+        )
+        # An outline is given as it shall look: no bolder.
+        return [_letters(text, height, seal.color), Shape(second, fill=seal.color)]
+    second, second_height = Ring(ring.centre, radius, radius).around(
+        seal.second, seal.second_font or font, height=(_SECOND * size, 0.07 * size), sweep=sweep
+    )
+    return [_letters(text, height, seal.color), _letters(second, second_height, seal.color)]
+
+
+def _has_second(seal: RoundSeal) -> bool:
+    return bool(seal.second) or seal.second_outline is not None
+
+
 def _centre(seal: RoundSeal, middle: tuple[float, float]) -> list[Item]:
-    """Put star or emblem in the middle, a little higher where a line stands below."""
+    """Put star or emblem in the middle, smaller where a second ring takes room."""
     if seal.centre is None:
         return []
-    share = 0.27 if seal.second else 0.325
+    share = 0.27 if _has_second(seal) else 0.325
     diameter = seal.centre.diameter_mm or share * seal.diameter_mm
     x, y = middle
     if isinstance(seal.centre, Star):
@@ -140,8 +161,8 @@ def _oval(seal: OvalSeal) -> SealDrawing:
     ring = Ring(middle, width / 2 - border - 0.5 * scale, height / 2 - border - 0.5 * scale)
     size = 4.2 * scale
     items: list[Item] = [_band(middle, width / 2, height / 2, border, seal.color)]
-    text = ring.around(seal.text, font, height=(size, size * 0.62), sweep=235)
-    items.append(_letters(text, size, seal.color))
+    text, text_size = ring.around(seal.text, font, height=(size, size * 0.62), sweep=235)
+    items.append(_letters(text, text_size, seal.color))
     x, y = middle
     if seal.number:
         face = seal.number_font or Font.load("hei")
@@ -163,40 +184,42 @@ def _oval(seal: OvalSeal) -> SealDrawing:
 
 
 def _name(seal: NameSeal) -> SealDrawing:
-    width, height, font = seal.width_mm, seal.height_mm, seal.font or Font.load("song")
+    width, height = seal.width_mm, seal.height_mm
+    white = seal.script is Script.WHITE
+    # White strokes must be as broad as the red between them: Hei, unless a font is given.
+    font = seal.font or Font.load("hei" if white else "song")
     outer = rectangle(0, 0, width, height, radius=0.4)
     edge = seal.border_mm
-    margin = edge + 0.045 * min(width, height)
-    cells = _cells(len(seal.text), margin, width, height)
+    cells = _cells(len(seal.text), edge + 0.05 * min(width, height), width, height)
     letters = joined(
         in_cell(character, font, cell) for character, cell in zip(seal.text, cells, strict=True)
     )
-    if seal.script is Script.WHITE:
+    if white:
         ground = Path((*outer.segments, *letters.segments), even_odd=True)
         items: tuple[Item, ...] = (Shape(ground, fill=seal.color),)
     else:
         inner = rectangle(edge, edge, width - 2 * edge, height - 2 * edge)
         frame = Path((*outer.segments, *inner.segments), even_odd=True)
-        bold = _letters(letters, cells[0][3], seal.color)
+        smallest = min(min(cell[2:]) for cell in cells)
+        bold = _letters(letters, smallest, seal.color, bold=_NAME_BOLD)
         items = (Shape(frame, fill=seal.color), bold)
     return SealDrawing(Scene(width, height, items, seal.text))
 
 
-def _cells(
-    count: int, margin: float, width: float, height: float
-) -> list[tuple[float, float, float, float]]:
+def _cells(count: int, margin: float, width: float, height: float) -> list[Cell]:
     """Divide the ground: a line from left to right, or columns from right to left."""
     inner_width, inner_height = width - 2 * margin, height - 2 * margin
+    gap = 0.05 * min(width, height)
     if width > 1.5 * height:
-        each = inner_width / count
-        return [(margin + n * each, margin, each, inner_height) for n in range(count)]
+        each = (inner_width - gap * (count - 1)) / count
+        return [(margin + n * (each + gap), margin, each, inner_height) for n in range(count)]
     columns = _columns(count, inner_width / inner_height)
-    each = inner_width / len(columns)
+    each = (inner_width - gap * (len(columns) - 1)) / len(columns)
     cells = []
     for column, rows in enumerate(columns):
-        tall = inner_height / rows
-        x = margin + inner_width - (column + 1) * each
-        cells += [(x, margin + row * tall, each, tall) for row in range(rows)]
+        tall = (inner_height - gap * (rows - 1)) / rows
+        x = width - margin - each - column * (each + gap)
+        cells += [(x, margin + row * (tall + gap), each, tall) for row in range(rows)]
     return cells
 
 
@@ -218,9 +241,9 @@ def _band(
     return Shape(Path((*outer.segments, *inner.segments), even_odd=True), fill=color)
 
 
-def _letters(path: Path, height: float, color: Color) -> Shape:
+def _letters(path: Path, height: float, color: Color, *, bold: float = _BOLD) -> Shape:
     """Draw letters a little bolder than their font."""
-    return Shape(path, fill=color, stroke=color, stroke_width_mm=_BOLD * height)
+    return Shape(path, fill=color, stroke=color, stroke_width_mm=bold * height)
 
 
 def _star(middle: tuple[float, float], radius: float) -> Path:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from msb_seal.drawing import Matrix, Path, compose, joined, moved, scaled, turned
+from msb_seal.drawing import Path, compose, joined, moved, scaled, turned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +24,10 @@ _SIZES = 9  # tried, from the greatest to the least
 _WIDEST, _NARROWEST = 0.82, 0.42
 """Width of a ring's character as part of its height."""
 _FILLED = 0.88  # of the room that a character has at its inner end
+_FLATTEST = 0.8  # of the usual height or width: what is less is not stretched to fill its cell
+
+Cell = tuple[float, float, float, float]
+"""x, y, width and height of a place for one character."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +61,10 @@ class Ring:
     radius_x: float
     radius_y: float
 
-    def around(self, text: str, font: Font, *, height: tuple[float, float], sweep: float) -> Path:
-        """Set text over the top, left to right, tops outward.
+    def around(
+        self, text: str, font: Font, *, height: tuple[float, float], sweep: float
+    ) -> tuple[Path, float]:
+        """Set text over the top, left to right, tops outward; give it and its height in mm.
 
         height: the most and the least that characters may have, in mm. sweep: the most of the
         circle that the text may take, in degrees.
@@ -71,7 +77,7 @@ class Ring:
         places = self._places(
             len(text), pitch, (self.radius_x - size / 2, self.radius_y - size / 2)
         )
-        return joined(
+        path = joined(
             font.outline(character).placed(
                 compose(
                     moved(*point), turned(angle), moved(0, size / 2 - ink.below * em), letters,
@@ -80,6 +86,7 @@ class Ring:
             )
             for character, (point, angle) in zip(text, places, strict=True)
         )  # fmt: skip
+        return path, size
 
     def below(self, text: str, font: Font, *, height: float, sweep: float) -> Path:
         """Set text along the lower edge, left to right, bottoms outward."""
@@ -167,14 +174,18 @@ def on_line(
     return joined(parts)
 
 
-def in_cell(character: str, font: Font, cell: tuple[float, float, float, float]) -> Path:
-    """Fill a cell (x, y, width, height) with one character, stretched as carvers do."""
+def in_cell(character: str, font: Font, cell: Cell) -> Path:
+    """Fill a cell with one character, stretched as carvers do; a flat 一 stays flat."""
     x, y, width, height = cell
-    ink = Ink.of(font, character)
-    em_x, em_y = width / (ink.height * 1.02), height / (ink.height * 1.02)
-    place: Matrix = compose(
-        moved(x + width / 2, y + height / 2 + (ink.above - ink.below) / 2 * em_y),
-        scaled(em_x, em_y),
-        moved(-font.advance(character) / 2, 0),
+    outline = font.outline(character)
+    left, top, right, bottom = outline.box() or (0, 0, 1, 1)
+    usual = Ink.of(font, character).height
+    em_x = width / max(right - left, usual * _FLATTEST)
+    em_y = height / max(bottom - top, usual * _FLATTEST)
+    return outline.placed(
+        compose(
+            moved(x + width / 2, y + height / 2),
+            scaled(em_x, em_y),
+            moved(-(left + right) / 2, -(top + bottom) / 2),
+        )
     )
-    return font.outline(character).placed(place)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image as Pillow
+from PIL import ImageChops
 
 from msb_seal.cli import main
-from msb_seal.drawing import Font, Image
+from msb_seal.drawing import Font, Image, Path, Scene, Text, polygon, to_svg
 from msb_seal.errors import DrawingRefused
 from msb_seal.pictures import (
     PRESETS,
@@ -78,10 +79,46 @@ def test_ring_text_keeps_off_border_and_star_and_does_not_overlap(count: int) ->
     assert max(reach) <= 150
 
 
+def test_a_second_ring_of_outlines_is_bent_between_text_and_star() -> None:
+    """A long bar becomes an arc; without a second ring there is nothing there."""
+    bar = polygon([(0, 0), (2000, 0), (2000, 90), (0, 90)])
+    plain, bent = drawn(RoundSeal("政务服务局")), drawn(RoundSeal("政务服务局", second_outline=bar))
+    assert ring_share(plain, 8.5, 11, range(360)) == 0
+    # 3.57 mm high it would reach beyond 290 degrees: it is smaller as a whole.
+    assert ring_share(bent, 12.7, 13, range(-137, 138)) == 1
+    assert ring_share(bent, 12, 12.9, range(150, 211)) == 0
+    assert ring_share(bent, 7.9, 10.4, range(360)) == 0
+
+
+@pytest.mark.parametrize(
+    "outline", [Path(()), polygon([(1, 1), (1, 9)]), polygon([(1, 1), (9, 1)])]
+)
+def test_an_outline_of_nothing_is_refused(outline: Path) -> None:
+    with pytest.raises(DrawingRefused):
+        draw(RoundSeal("测试", second_outline=outline))
+
+
+@pytest.mark.parametrize("text", ["张三", "李四印", "张三之印", "欧阳娜娜印", "甲乙丙丁戊己"])
+def test_characters_of_a_name_seal_touch_nothing(text: str) -> None:
+    picture = drawn(NameSeal(text)).getchannel("A")
+    inner = picture.crop((10, 10, 170, 170))
+    halves = [inner.crop((80, 0, 160, 160)), inner.crop((0, 0, 80, 160))]
+    columns = [sum(inner.crop((x, 0, x + 1, 160)).tobytes()) for x in range(76, 84)]
+    assert 0 in columns
+    for edge in ((0, 0, 160, 2), (0, 158, 160, 160), (0, 0, 2, 160), (158, 0, 160, 160)):
+        assert not any(inner.crop(edge).tobytes())
+    right, left = len(text) // 2, len(text) - len(text) // 2
+    for half, count in zip(halves, (right, left), strict=True):
+        for n in range(1, count):
+            y = round(160 * n / count)
+            free = [not any(half.crop((0, y + d, 80, y + d + 1)).tobytes()) for d in range(-6, 7)]
+            assert any(free), (text, n)
+
+
 @pytest.mark.parametrize("count", [4, 13, 25, 40])
 def test_characters_of_a_ring_stand_apart(count: int) -> None:
     ring, font = Ring((21.0, 21.0), 18.9, 18.9), Font.load("song")
-    single = ring.around("国" * count, font, height=(6.5, 4.2), sweep=290)
+    single, _ = ring.around("国" * count, font, height=(6.5, 4.2), sweep=290)
     per_character = len(single.segments) // count
     boxes = []
     for n in range(count):
@@ -125,6 +162,8 @@ def test_presets_have_the_sizes_and_centres_of_the_rules() -> None:
     expected = {
         "state-council": (60, True), "province": (50, True), "city-county": (45, True),
         "prefecture": (45, False), "township": (42, True), "enterprise": (42, False),
+        "authority-vice-minister": (45, True), "institution-minister": (50, False),
+        "private-company": (38, False), "trade-union": (42, False),
     }  # fmt: skip
     for name, (diameter, with_emblem) in expected.items():
         assert (PRESETS[name].diameter_mm, PRESETS[name].emblem) == (diameter, with_emblem)
@@ -182,6 +221,7 @@ def test_the_picture_for_a_seal_has_whole_millimetres() -> None:
         lambda: RoundSeal("测试", diameter_mm=3),
         lambda: RoundSeal("测试", border_mm=9),
         lambda: RoundSeal("测试", line="横" * 13),
+        lambda: RoundSeal("测试", second="甲", second_outline=polygon([(0, 0), (9, 0), (9, 9)])),
         lambda: NameSeal("名" * 10),
         lambda: OvalSeal("测试", width_mm=1000),
         lambda: draw(RoundSeal("\U0001f600\U0001f600")),
@@ -208,10 +248,23 @@ def test_the_command_draws_each_shape(
     assert "60 mm" in capsys.readouterr().out
 
 
+def test_the_command_bends_the_outline_of_an_svg(tmp_path: FilePath) -> None:
+    text = Text("Монгол", Font.load("song"), 8, 3, 9)
+    (tmp_path / "second.svg").write_bytes(to_svg(Scene(60, 12, (text,))))
+    out, plain = tmp_path / "seal.png", ["picture", "round", "--text", "政务服务局", "--dpi", "254"]
+    second = ["--second-outline", str(tmp_path / "second.svg")]
+    assert main([*plain, *second, "--out", str(out)]) == 0
+    direct = drawn(RoundSeal("政务服务局", second_outline=text.outlines()))
+    with Pillow.open(out) as made:
+        difference = ImageChops.difference(made.getchannel("A"), direct.getchannel("A"))
+    assert sum(difference.tobytes()) / 255 < 20  # SVG rounds to a micrometre
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ["round", "--text", "测试", "--out", "x.gif"],
+        ["round", "--text", "测试", "--second-outline", "/dev/null", "--out", "x.png"],
         ["round", "--text", "测试", "--preset", "province", "--out", "x.png"],
         ["round", "--text", "测试", "--preset", "enterprise", "--diameter", "40", "--out", "x.png"],
         ["round", "--text", "测试", "--emblem", "missing.png", "--out", "x.png"],
