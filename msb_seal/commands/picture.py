@@ -67,6 +67,9 @@ def _add_oval(shapes: Actions) -> None:
     parser = _shape(shapes, "oval", "椭圆形印章，如发票专用章 / oval, as for invoices")
     parser.add_argument("--number", default="", metavar="TEXT", help="中间号码 / number across")
     parser.add_argument(
+        "--number-font", metavar="FILE", type=Path, help="号码字体，缺省黑体 / font of the number"
+    )
+    parser.add_argument(
         "--line", default="发票专用章", metavar="TEXT", help="下方文字 / text below"
     )
     parser.add_argument("--serial", default="", metavar="TEXT", help="序号 / serial")
@@ -141,6 +144,7 @@ def _oval(arguments: argparse.Namespace) -> int:
         width_mm=arguments.width,
         height_mm=arguments.height,
         font=_font(arguments.font),
+        number_font=_font(arguments.number_font),
     )
     return _draw(seal, arguments)
 

@@ -95,6 +95,17 @@ def test_the_same_scene_gives_the_same_bytes() -> None:
     assert to_png(scene(), dpi=150) == to_png(scene(), dpi=150)
 
 
+@pytest.mark.parametrize("colors", [[RED], [RED, BLACK]])
+def test_a_png_shows_each_pixel_as_it_was_drawn(colors: list[tuple[int, int, int]]) -> None:
+    rings = tuple(Shape(ellipse((5 + n, 5), 4), fill=color) for n, color in enumerate(colors))
+    scene = Scene(10, 10, (*rings, Group((Shape(rectangle(0, 0, 9, 2), RED),), opacity=0.3)))
+    drawn = to_pixels(scene, dpi=100)
+    written = Pillow.open(io.BytesIO(to_png(scene, dpi=100)))
+    assert written.mode == ("P" if colors == [RED] else "RGBA")
+    shown = [picture.convert("RGBA").convert("RGBa") for picture in (written, drawn)]
+    assert shown[0].tobytes() == shown[1].tobytes()
+
+
 def test_a_png_has_its_size_resolution_and_a_clear_ground() -> None:
     opened = Pillow.open(io.BytesIO(to_png(Scene(42, 21, ()), dpi=300)))
     assert opened.size == (496, 248)
