@@ -33,8 +33,8 @@ from msb_identity.x509.subjects import Subject
 from msb_seal.ofd.batch import OfdBatch
 from msb_seal.ofd.compose import OfdBuilder, PageTemplate
 from msb_seal.ofd.fontfile import PreparedFont
-from msb_seal.ofd.placement import At
 from msb_seal.ofd.verify import check_ofd
+from msb_seal.placement import At
 from msb_seal.seals.making import make_seal
 from msb_seal.seals.model import SealPicture
 from msb_seal.seals.sealer import KeySealer

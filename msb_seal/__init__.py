@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from msb_seal.lifecycle.registry import SealRegistry
     from msb_seal.ofd.batch import OfdBatch
     from msb_seal.ofd.compose import OfdBuilder
-    from msb_seal.ofd.placement import At, AtKeyword, Straddle
     from msb_seal.ofd.sign import prepare_ofd, seal_ofd
     from msb_seal.ofd.verify import check_ofd
     from msb_seal.pictures.drawn import draw
+    from msb_seal.placement import At, AtKeyword, Straddle
     from msb_seal.seals.making import make_seal
     from msb_seal.seals.sealer import KeySealer
     from msb_seal.seals.structure import parse_seal
     from msb_seal.seals.verify import check_seal, check_seal_signature
 
 _HOMES = {
-    "At": "msb_seal.ofd.placement",
-    "AtKeyword": "msb_seal.ofd.placement",
+    "At": "msb_seal.placement",
+    "AtKeyword": "msb_seal.placement",
     "KeySealer": "msb_seal.seals.sealer",
     "OfdBatch": "msb_seal.ofd.batch",
     "OfdBuilder": "msb_seal.ofd.compose",
     "SealRegistry": "msb_seal.lifecycle.registry",
-    "Straddle": "msb_seal.ofd.placement",
+    "Straddle": "msb_seal.placement",
     "check_document": "msb_seal.documents",
     "check_ofd": "msb_seal.ofd.verify",
     "check_seal": "msb_seal.seals.verify",

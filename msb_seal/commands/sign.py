@@ -21,9 +21,9 @@ from msb_seal.commands.inputs import (
 )
 from msb_seal.commands.sealers import add_sealer_arguments, names_a_seal, open_sealer
 from msb_seal.ofd.archive import MAX_ARCHIVE_BYTES
-from msb_seal.ofd.placement import At, AtKeyword, Edge, Place, Straddle
 from msb_seal.ofd.sign import seal_ofd
 from msb_seal.ofd.sign_cms import sign_ofd_cms
+from msb_seal.placement import At, AtKeyword, Edge, Place, Straddle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from msb_seal.lifecycle.uses import Use
-    from msb_seal.ofd.placement import Place
     from msb_seal.ofd.sign import PreparedOfd
+    from msb_seal.placement import Place
     from msb_seal.seals.sealer import TimestampSource
 
 GROUP = 100

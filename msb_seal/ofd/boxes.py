@@ -3,28 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from msb_seal.errors import OfdRefused
+from msb_seal.placement import MAX_MM, Box
 
 _NUMBERS = 4
-MAX_MM = 1_000_000.0
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A rectangle: its upper left corner, its width and its height, in mm."""
-
-    x_mm: float
-    y_mm: float
-    width_mm: float
-    height_mm: float
-
-    def __str__(self) -> str:
-        """Write it as OFD does: four numbers without needless zeros."""
-        return " ".join(
-            _number(value) for value in (self.x_mm, self.y_mm, self.width_mm, self.height_mm)
-        )
 
 
 def read_box(text: str) -> Box:
@@ -37,8 +20,3 @@ def read_box(text: str) -> Box:
         code = "box"
         raise OfdRefused(code, "矩形不是四个数", "a box is not four numbers")
     return Box(*numbers)
-
-
-def _number(value: float) -> str:
-    written = f"{value:.3f}".rstrip("0").rstrip(".")
-    return "0" if written == "-0" else written

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from msb_seal.errors import OfdRefused
-from msb_seal.ofd.boxes import Box, read_box
+from msb_seal.ofd.boxes import read_box
 from msb_seal.ofd.package import child, child_text, local_name, may_have
-from msb_seal.ofd.placement import PageFrame
 from msb_seal.ofd.refusals import refusal
+from msb_seal.placement import Box, PageFrame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

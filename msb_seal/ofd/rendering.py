@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
     from msb_seal.drawing.paths import Matrix
     from msb_seal.drawing.scene import Color, Item
-    from msb_seal.ofd.boxes import Box
     from msb_seal.ofd.document import Document, Page, Resource
     from msb_seal.ofd.texts import PlacedGlyph, TextStyle
     from msb_seal.ofd.walking import PlacedObject
+    from msb_seal.placement import Box
 
 _MAX_PARAM_DEPTH = 16
 _BLACK: Color = (0, 0, 0)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from msb_identity.x509.certificate import Certificate
     from msb_seal.ofd.digests import FileDigest
-    from msb_seal.ofd.placement import FoundText, Place
+    from msb_seal.placement import FoundText, Place
     from msb_seal.seals.model import ElectronicSeal
     from msb_seal.seals.sealer import Sealer, TimestampSource
     from msb_seal.seals.signing import PreparedSignature

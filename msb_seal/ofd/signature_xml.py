@@ -17,8 +17,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from msb_seal.errors import OfdRefused
-from msb_seal.ofd.boxes import Box, read_box
+from msb_seal.ofd.boxes import read_box
 from msb_seal.ofd.refusals import refusal
+from msb_seal.placement import MAX_STAMPS, Box
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from lxml import etree
 
 MAX_SIGNATURES = 100
-MAX_STAMPS = 5_000
 MAX_SIGNATURE_XML_BYTES = 2 * 1024 * 1024
 MAX_REFERENCES = 2_500
 MAX_TEXT = 1_024

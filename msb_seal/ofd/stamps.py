@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from msb_seal.drawing.paths import Path
     from msb_seal.drawing.scene import Item
-    from msb_seal.ofd.boxes import Box
     from msb_seal.ofd.document import Budget, Document, Page
     from msb_seal.ofd.signature_xml import SignatureDescription, Stamp
+    from msb_seal.placement import Box
     from msb_seal.seals.model import SealPicture
 
 MAX_PICTURE_BYTES = 2 * 1024 * 1024

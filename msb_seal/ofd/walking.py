@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from msb_seal.drawing.paths import Matrix, compose, moved
 from msb_seal.errors import OfdRefused
 from msb_seal.ofd import graphics
-from msb_seal.ofd.boxes import Box, read_box
+from msb_seal.ofd.boxes import read_box
 from msb_seal.ofd.document import Document, Page, Resource, page_resources
 from msb_seal.ofd.package import child, local_name
 from msb_seal.ofd.refusals import refusal
+from msb_seal.placement import Box
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

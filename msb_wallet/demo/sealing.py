@@ -23,11 +23,11 @@ from msb_identity.x509.subjects import Subject
 from msb_seal.errors import SealingRefused
 from msb_seal.lifecycle import Act, Application, SealMaker, SealRegistry, Unit
 from msb_seal.ofd.package import OfdPackage
-from msb_seal.ofd.placement import AtKeyword
 from msb_seal.ofd.reading import render_page
 from msb_seal.ofd.sign import seal_ofd
 from msb_seal.ofd.verify import check_ofd
 from msb_seal.pictures import RoundSeal, SealDrawing, draw
+from msb_seal.placement import AtKeyword
 from msb_seal.seals.model import SealType
 from msb_wallet.cards.pack import printed_code
 from msb_wallet.codes.qr import draw_png

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from msb_identity.pki.keys import KeyKind
-from msb_seal.ofd.placement import At, Place
 from msb_seal.ofd.sign import seal_ofd
 from msb_seal.ofd.verify import check_ofd
+from msb_seal.placement import At, Place
 from msb_seal.seals.model import SealVersion
 from tests.identity.authorities import NOW
 from tests.seal.archives import archive

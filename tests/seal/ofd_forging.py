@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from msb_identity.foundation.report import Verdict
 from msb_seal.ofd.archive import Packed
-from msb_seal.ofd.boxes import Box
 from msb_seal.ofd.digests import SHA256, FileDigest, find_digest
 from msb_seal.ofd.package import OfdPackage
 from msb_seal.ofd.signature_writing import SignatureText
 from msb_seal.ofd.signature_xml import Provider, SignatureType, Stamp
 from msb_seal.ofd.slots import make_slot
+from msb_seal.placement import Box
 from tests.identity.authorities import NOW
 from tests.seal.archives import archive
 from tests.seal.makers import world

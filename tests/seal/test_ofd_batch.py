@@ -18,7 +18,7 @@ from msb_identity.x509 import Certificate
 from msb_seal.errors import OfdRefused, SealingRefused
 from msb_seal.ofd import batch as batches
 from msb_seal.ofd.batch import FileJob, OfdBatch, seal_files
-from msb_seal.ofd.placement import At
+from msb_seal.placement import At
 from msb_seal.seals.sealer import KeySealer
 from msb_seal.seals.structure import parse_seal
 from tests.identity.authorities import NOW

@@ -12,11 +12,11 @@ from msb_seal.drawing import Scene, Shape, ellipse, to_svg
 from msb_seal.ofd.compose import OfdBuilder, PageTemplate
 from msb_seal.ofd.document import Budget
 from msb_seal.ofd.fontfile import PreparedFont
-from msb_seal.ofd.placement import AtKeyword, Straddle
 from msb_seal.ofd.sign import seal_ofd
 from msb_seal.ofd.stamps import picture_items
 from msb_seal.ofd.svg_pictures import read_svg
 from msb_seal.pictures import draw, round_seal
+from msb_seal.placement import AtKeyword, Straddle
 from msb_seal.seals.model import SealPicture
 from tests.identity.authorities import NOW
 from tests.seal.archives import MINIMAL, archive
@@ -25,7 +25,7 @@ from tests.seal.ofd_pages import DOTS, RED, WHITE, at, png, reds, seen
 from tests.seal.ofd_schema import require_valid
 
 if TYPE_CHECKING:
-    from msb_seal.ofd.placement import Place
+    from msb_seal.placement import Place
 
 
 def test_a_document_sealed_twice_fits_the_schema_and_shows_both_seals() -> None:

@@ -14,10 +14,10 @@ from msb_identity.foundation.report import Verdict
 from msb_identity.pki.keys import KeyKind
 from msb_seal.errors import OfdRefused, SealingRefused
 from msb_seal.ofd.compose import OfdBuilder
-from msb_seal.ofd.placement import At, AtKeyword, Straddle
 from msb_seal.ofd.reading import render_page
 from msb_seal.ofd.sign import prepare_ofd
 from msb_seal.ofd.sign_cms import sign_ofd_cms
+from msb_seal.placement import At, AtKeyword, Straddle
 from tests.identity.authorities import DAY, NOW
 from tests.seal.archives import MINIMAL, archive
 from tests.seal.makers import EVERY, person, world

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import pytest
 
 from msb_seal.errors import SealingRefused
-from msb_seal.ofd.boxes import Box
-from msb_seal.ofd.placement import At, AtKeyword, PageFrame, Place, Straddle, place_stamps
+from msb_seal.ofd.placement import place_stamps
 from msb_seal.ofd.signature_xml import Stamp
+from msb_seal.placement import At, AtKeyword, Box, OnEveryPage, PageFrame, Place, Straddle
 
 PAGES = tuple(PageFrame(str(number * 10), 210, 297) for number in range(1, 6))
 SIZE = (40.0, 30.0)
@@ -82,6 +82,36 @@ def test_many_pages_share_out_several_seals() -> None:
     assert sum(widths) == pytest.approx(3 * 40)
 
 
+def test_a_seal_may_straddle_few_pages_at_a_time_and_leaves_no_page_alone() -> None:
+    found = stamps(Straddle(pages_per_seal=2))
+    widths = [stamp.clip.width_mm for stamp in found if stamp.clip]
+    assert widths == [pytest.approx(width) for width in (20, 20, 40 / 3, 40 / 3, 40 / 3)]
+    with pytest.raises(SealingRefused) as caught:
+        stamps(Straddle(pages_per_seal=1))
+    assert caught.value.code == "too-few-pages"
+
+
+def test_the_last_page_is_counted_from_the_end() -> None:
+    assert stamps(At(-1, 1, 2)) == stamps(At(5, 1, 2))
+    assert stamps(At(-5, 1, 2)) == stamps(At(1, 1, 2))
+
+
+def test_a_seal_may_stand_on_every_page() -> None:
+    found = stamps(OnEveryPage(120, 200))
+    assert [stamp.page_id for stamp in found] == ["10", "20", "30", "40", "50"]
+    assert {stamp.box for stamp in found} == {Box(120, 200, 40, 30)}
+
+
+def test_a_seal_may_stand_at_every_keyword_and_beside_it() -> None:
+    assert stamps(AtKeyword("盖章", None)) == tuple(
+        Stamp(str(number), stamp.page_id, stamp.box)
+        for number, stamp in enumerate(
+            (stamps(AtKeyword("盖章"))[0], stamps(AtKeyword("盖章", 2))[0]), 1
+        )
+    )
+    assert stamps(AtKeyword("盖章", 1, dx_mm=30, dy_mm=-4))[0].box == Box(120, 86, 40, 30)
+
+
 def test_several_places_make_one_list() -> None:
     found = stamps(At(1, 0, 0), Straddle())
     assert [stamp.id for stamp in found] == [str(number) for number in range(1, 7)]
@@ -92,12 +122,16 @@ def test_several_places_make_one_list() -> None:
     [
         (At(0, 0, 0), "no-such-page"),
         (At(6, 0, 0), "no-such-page"),
+        (At(-6, 0, 0), "no-such-page"),
+        (OnEveryPage(210, 0), "off-the-page"),
         (At(1, 210, 0), "off-the-page"),
         (At(1, 0, -30), "off-the-page"),
         (At(1, float("nan"), 0), "off-the-page"),
         (At(1, 0, float("inf")), "off-the-page"),
         (AtKeyword("无"), "keyword-not-found"),
         (AtKeyword(""), "keyword-not-found"),
+        (AtKeyword("无", None), "keyword-not-found"),
+        (AtKeyword("盖章", dx_mm=float("nan")), "off-the-page"),
         (AtKeyword("盖章", 3), "keyword-not-found"),
         (AtKeyword("盖章", 0), "keyword-not-found"),
         (AtKeyword("盖章", -3), "keyword-not-found"),

@@ -13,7 +13,7 @@ from msb_identity.pki.formats import encode_key
 from msb_identity.x509 import encode_pem
 from msb_seal.cli import main
 from msb_seal.commands.sign import read_place
-from msb_seal.ofd.placement import At, AtKeyword, Place, Straddle
+from msb_seal.placement import At, AtKeyword, Place, Straddle
 from tests.identity.authorities import NOW
 from tests.seal.makers import world
 from tests.seal.ofd_documents import document, entries_of, root_of, unsealed

@@ -8,7 +8,7 @@ import pytest
 from lxml import etree
 
 from msb_seal.errors import OfdRefused
-from msb_seal.ofd.boxes import Box, read_box
+from msb_seal.ofd.boxes import read_box
 from msb_seal.ofd.digests import SM3, find_digest
 from msb_seal.ofd.signature_writing import SignatureText, with_record, write_signature_list
 from msb_seal.ofd.signature_xml import (
@@ -23,6 +23,7 @@ from msb_seal.ofd.signature_xml import (
     read_signature_list,
     read_signature_time,
 )
+from msb_seal.placement import Box
 
 OFD = 'xmlns:ofd="http://www.ofdspec.org/2016"'
 REFERENCE = (

@@ -9,9 +9,9 @@ import pytest
 from msb_identity.foundation.report import Verdict
 from msb_seal.errors import SealingRefused
 from msb_seal.ofd.batch import OfdBatch
-from msb_seal.ofd.placement import At
 from msb_seal.ofd.sign import seal_ofd
 from msb_seal.ofd.verify import check_ofd
+from msb_seal.placement import At
 from tests.identity.authorities import NOW
 from tests.seal.archives import archive
 from tests.seal.makers import world
