@@ -1,0 +1,92 @@
+"""Opening a PDF for one more incremental update; what cannot be signed is refused with a reason.
+
+pyHanko meets broken files in its own ways: whatever it raises becomes a SealingRefused here.
+"""
+
+from __future__ import annotations
+
+import io
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.fields import enumerate_sig_fields
+
+from msb_identity.errors import MsbError
+from msb_seal.errors import SealingRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_PDF_BYTES = 100_000_000
+"""pyHanko writes broken offsets beyond that, too."""
+
+
+def refused(code: str, zh: str, en: str) -> SealingRefused:
+    """Make a refusal with a stable code."""
+    return SealingRefused(code, zh, en)
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Turn what a broken file makes pyHanko raise into a refusal, `unreadable-pdf`."""
+    try:
+        yield
+    except MsbError:
+        raise
+    except Exception as error:
+        detail = type(error).__name__
+        zh, en = f"PDF 无法读取（{detail}）", f"the PDF cannot be read ({detail})"
+        raise refused("unreadable-pdf", zh, en) from error
+
+
+def entry(dictionary: Any, name: str, default: Any = None) -> Any:  # noqa: ANN401 - no types
+    """Give an entry, a reference followed."""
+    # pyHanko's dictionaries follow references in [], and do not in get.
+    return dictionary[name] if name in dictionary else default  # noqa: SIM401
+
+
+def open_update(data: bytes) -> Any:  # noqa: ANN401 - pyHanko has no types
+    """Open a PDF to be added to: an IncrementalPdfFileWriter.
+
+    SealingRefused for one that is too large, broken, encrypted, a hybrid of both kinds of
+    cross-references, or a form of the kind XFA, whose pages no PDF signature fixes.
+    """
+    if len(data) > MAX_PDF_BYTES:
+        zh, en = "PDF 过大", f"the PDF is larger than {MAX_PDF_BYTES} bytes"
+        raise refused("too-large", zh, en)
+    with reading():
+        reader = PdfFileReader(io.BytesIO(data))
+        if "/Encrypt" in reader.trailer:
+            zh, en = "PDF 已加密，请先解密", "the PDF is encrypted; it must be decrypted first"
+            raise refused("encrypted", zh, en)
+        if reader.xrefs.hybrid_xrefs_present:
+            zh, en = (
+                "PDF 同时有两种交叉引用，阅读器会看到不同内容",
+                "the PDF has two kinds of cross-references; readers see different contents",
+            )
+            raise refused("hybrid", zh, en)
+        form = entry(reader.root, "/AcroForm", {})
+        if "/XFA" in form:
+            zh, en = "不支持 XFA 表单", "forms of the kind XFA are not supported"
+            raise refused("xfa", zh, en)
+        return IncrementalPdfFileWriter.from_reader(reader)
+
+
+def signed_fields(writer: Any) -> list[Any]:  # noqa: ANN401 - as above
+    """Give the fields that hold a signature."""
+    fields = enumerate_sig_fields(writer.prev, filled_status=True)
+    return [reference.get_object() for _, _, reference in fields]
+
+
+def refuse_locked(writer: Any) -> None:  # noqa: ANN401 - as above
+    """Refuse a document in which an earlier signature allows no change at all."""
+    for field in signed_fields(writer):
+        parameters = [entry(field, "/Lock", {})]
+        references = entry(field["/V"], "/Reference", ())
+        parameters += [entry(reference, "/TransformParams", {}) for reference in references]
+        # 12.8.2.2: /P 1 permits nothing; a DocMDP without /P permits filling forms and signing.
+        if any(entry(found, "/P") == 1 for found in parameters):
+            zh, en = "此前的签章已锁定文件", "an earlier signature has locked the document"
+            raise refused("locked", zh, en)

@@ -1,0 +1,370 @@
+"""Sealing a PDF: prepare, have it signed anywhere, finish.
+
+The seal is one incremental update: a signature field whose widgets show the picture, and the
+signature over all bytes of the file but its own value (ISO 32000-1 section 12.8.1). What the value
+is goes by the SubFilter: see SignatureForm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+from typing import TYPE_CHECKING, Any
+
+from pyhanko.pdf_utils.generic import NumberObject, pdf_name
+from pyhanko.sign.fields import FieldMDPAction, FieldMDPSpec, MDPPerm
+from pyhanko.sign.signers.cms_embedder import (
+    PdfCMSEmbedder,
+    SigIOSetup,
+    SigMDPSetup,
+    SigObjSetup,
+)
+from pyhanko.sign.signers.pdf_byterange import SignatureObject
+
+from msb_identity.errors import AlgorithmRefused, KeyRefused
+from msb_identity.foundation.clock import aware
+from msb_identity.pki.keys import KeyKind
+from msb_seal.cms import oids
+from msb_seal.cms.making import prepare_cms
+from msb_seal.pdf.appearance import prepare_picture
+from msb_seal.pdf.fields import add_field, open_field, point_widgets
+from msb_seal.pdf.opening import open_update, reading, refuse_locked, refused, signed_fields
+from msb_seal.pdf.pages import read_pages
+from msb_seal.pdf.texts import find_text
+from msb_seal.placement import place_seal
+from msb_seal.seals.signing import SignatureTemplate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from msb_identity.pki.keys import SigningKey
+    from msb_identity.x509.certificate import Certificate
+    from msb_seal.cms.making import PreparedCms
+    from msb_seal.pdf.fields import SigningField
+    from msb_seal.placement import Place
+    from msb_seal.seals.model import ElectronicSeal, SealPicture
+    from msb_seal.seals.sealer import Sealer, TimestampSource
+    from msb_seal.seals.signing import PreparedSignature
+
+TIMESTAMP_BYTES = 12_288
+"""Room for a time-stamp token with its chain; those of public authorities have 3 to 8 KB."""
+_SIGNATURE_BYTES = 2_048  # what a signature value, names and attributes take, and more
+
+
+class SignatureForm(Enum):
+    """What stands in /Contents: the names of SubFilter and Filter."""
+
+    PADES = "/ETSI.CAdES.detached", "/Adobe.PPKLite"  # CMS as EN 319 142-1 profiles it
+    ADOBE = "/adbe.pkcs7.detached", "/Adobe.PPKLite"  # CMS as ISO 32000-1 12.8.3.3 has it
+    SES = "/GM.sm2seal", "/MSB.GMPkiLite"  # SES_Signature (GB/T 38540-2020): the seal itself
+    GM_CMS = "/GM.sm2cms.detached", "/MSB.GMPkiLite"  # CMS with the types of GM/T 0010
+
+    @property
+    def subfilter(self) -> str:
+        """The name by which readers know what the value is."""
+        return self.value[0]
+
+    @property
+    def filter(self) -> str:
+        """The name of the handler."""
+        return self.value[1]
+
+
+class Permission(IntEnum):
+    """What a certified document (DocMDP, 12.8.2.2) lets others change."""
+
+    NOTHING = 1
+    FORMS = 2  # filling in forms, and signing
+    ANNOTATIONS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Remarks:
+    """What the signature says of itself, in plain text that readers show."""
+
+    reason: str = ""
+    location: str = ""
+    contact: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PdfSealing:
+    """How a PDF is to be signed, apart from who signs.
+
+    places: where the seal shows; in_field: or the empty signature field that it goes into. With
+    neither, the signature is invisible, which no seal may be.
+    form: what stands in /Contents. chain: the certificates above the signer's, to go along.
+    certify: make it the first and certifying signature, which permits so much afterwards.
+    final: lock the document, so that nothing may change and no further seal fits in.
+    """
+
+    places: Sequence[Place] = ()
+    in_field: str | None = None
+    form: SignatureForm = SignatureForm.PADES
+    chain: Sequence[Certificate] = field(default=(), repr=False)
+    remarks: Remarks = Remarks()
+    certify: Permission | None = None
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPdf:
+    """A document that waits for its signature: `to_sign` goes to the key, wherever it is.
+
+    digest: of the whole file but for the value. value: where the value stands in `data`.
+    """
+
+    signature: PreparedCms | PreparedSignature = field(repr=False)
+    digest: bytes
+    time: datetime
+    data: bytes = field(repr=False)
+    value: tuple[int, int]
+
+    @property
+    def to_sign(self) -> bytes:
+        """The bytes to sign."""
+        return self.signature.to_sign
+
+    def finish(self, signature: bytes, *, timestamps: TimestampSource | None = None) -> bytes:
+        """Put the signature in and give the PDF.
+
+        Raises as PreparedCms.finish or PreparedSignature.finish does; SealingRefused ("no-room")
+        where the value is larger than what was prepared for.
+        """
+        value = self.signature.finish(signature, timestamps=timestamps).hex().encode()
+        start, end = self.value
+        room = end - start - 2
+        if len(value) > room:
+            zh, en = "预留空间不足", f"the signature takes {len(value)} bytes of {room}"
+            raise refused("no-room", zh, en)
+        return b"".join((self.data[: start + 1], value.ljust(room, b"0"), self.data[end - 1 :]))
+
+
+def prepare_pdf(
+    data: bytes,
+    *,
+    certificate: Certificate,
+    sealing: PdfSealing,
+    seal: ElectronicSeal | None = None,
+    picture: SealPicture | None = None,
+    timestamp_bytes: int = 0,
+    now: datetime | None = None,
+) -> PreparedPdf:
+    """Prepare a signature on a PDF; `finish` takes the signature over `to_sign`.
+
+    seal: whose picture shows, and which stands in the signature where its form is SES.
+    picture: what shows instead, or where there is no seal. timestamp_bytes: room for a time-stamp.
+
+    SealingRefused where the file cannot be signed (`encrypted`, `hybrid`, `xfa`, `too-large`,
+    `unreadable-pdf`), an earlier signature forbids it (`locked`, `certify-late`), the place is
+    none, or seal and signer may not be used.
+    """
+    moment = aware(now).replace(microsecond=0)
+    shown = picture if picture is not None or seal is None else seal.picture
+    _check(sealing, certificate, seal, shown)
+    template = None
+    if sealing.form is SignatureForm.SES and seal is not None:
+        template = SignatureTemplate(seal, certificate)
+    writer = open_update(data)
+    with reading():
+        refuse_locked(writer)
+        if sealing.certify is not None and signed_fields(writer):
+            zh, en = "已有签名，不能再作认证签名", "only the first signature can certify"
+            raise refused("certify-late", zh, en)
+        signing = _field(writer, data, sealing, shown)
+        room = _room(sealing, certificate, seal) + timestamp_bytes
+        written, value, digest = _write(
+            writer,
+            signing,
+            sealing=sealing,
+            digest=_digest_of(certificate),
+            room=room,
+            moment=moment,
+        )
+    if template is not None:
+        covered = f"/ByteRange [0 {value[0]} {value[1]} {len(written) - value[1]}]"
+        prepared: PreparedCms | PreparedSignature = template.prepare(
+            digest, property_info=covered, now=moment
+        )
+    else:
+        prepared = prepare_cms(
+            digest=digest,
+            certificate=certificate,
+            chain=sealing.chain,
+            gm=sealing.form is SignatureForm.GM_CMS,
+            # EN 319 142-1 table 1: in PAdES the time is in /M and not an attribute.
+            claims_time=sealing.form is not SignatureForm.PADES,
+            now=moment,
+        )
+    return PreparedPdf(prepared, digest, moment, written, value)
+
+
+def seal_pdf(
+    data: bytes,
+    *,
+    sealer: Sealer,
+    sealing: PdfSealing,
+    document: str = "",
+    timestamps: TimestampSource | None = None,
+    now: datetime | None = None,
+) -> bytes:
+    """Have a sealer put its seal on a PDF; the sealed file.
+
+    document: the document's name for the sealer's log. Raises what `prepare_pdf`, the sealer and
+    `finish` raise.
+    """
+    prepared = prepare_pdf(
+        data,
+        certificate=sealer.certificate,
+        sealing=sealing,
+        seal=sealer.seal,
+        timestamp_bytes=0 if timestamps is None else TIMESTAMP_BYTES,
+        now=now,
+    )
+    signature = sealer.sign(
+        prepared.to_sign, digest=prepared.digest, document=document, now=prepared.time
+    )
+    return prepared.finish(signature, timestamps=timestamps)
+
+
+def sign_pdf(
+    data: bytes,
+    *,
+    key: SigningKey,
+    certificate: Certificate,
+    sealing: PdfSealing | None = None,
+    picture: SealPicture | None = None,
+    timestamps: TimestampSource | None = None,
+    now: datetime | None = None,
+) -> bytes:
+    """Sign a PDF with a key at hand and without a seal; raises as `prepare_pdf` and `finish` do."""
+    prepared = prepare_pdf(
+        data,
+        certificate=certificate,
+        sealing=sealing or PdfSealing(),
+        picture=picture,
+        timestamp_bytes=0 if timestamps is None else TIMESTAMP_BYTES,
+        now=now,
+    )
+    return prepared.finish(key.sign(prepared.to_sign), timestamps=timestamps)
+
+
+def _check(
+    sealing: PdfSealing,
+    certificate: Certificate,
+    seal: ElectronicSeal | None,
+    shown: SealPicture | None,
+) -> None:
+    """Refuse what contradicts itself."""
+    if sealing.form is SignatureForm.SES and seal is None:
+        raise refused("no-seal", "此形式须有印章", "this form of signature needs a seal")
+    if sealing.form is SignatureForm.GM_CMS and _kind(certificate) is not KeyKind.SM2:
+        raise refused("key", "国密形式须用 SM2 证书", "this form of signature needs an SM2 key")
+    if sealing.places and sealing.in_field is not None:
+        raise refused("two-places", "位置与签名域只能给一个", "either places or a field, not both")
+    if shown is None and sealing.places:
+        raise refused("picture", "没有可显示的印模", "there is no picture to show there")
+    if seal is not None and not sealing.places and sealing.in_field is None:
+        raise refused("no-place", "未指定盖章位置", "no place is named for the seal")
+
+
+def _field(
+    writer: Any,  # noqa: ANN401 - pyHanko has no types
+    data: bytes,
+    sealing: PdfSealing,
+    shown: SealPicture | None,
+) -> SigningField:
+    """Find or make the field, with what shows in it."""
+    picture = None if shown is None else prepare_picture(shown)
+    if sealing.in_field is not None:
+        return open_field(writer, sealing.in_field, picture)
+    pages = read_pages(writer)
+    if not pages:
+        raise refused("no-such-page", "PDF 没有页面", "the PDF has no page")
+    if picture is None or not sealing.places:
+        return add_field(writer, pages, (), None)
+    placed = place_seal(
+        sealing.places,
+        pages=[page.frame(index) for index, page in enumerate(pages)],
+        size_mm=picture.size_mm,
+        find_text=lambda text: find_text(data, text, pages),
+    )
+    return add_field(writer, pages, placed, picture)
+
+
+def _write(
+    writer: Any,  # noqa: ANN401 - as above
+    signing: SigningField,
+    *,
+    sealing: PdfSealing,
+    digest: str,
+    room: int,
+    moment: datetime,
+) -> tuple[bytes, tuple[int, int], bytes]:
+    """Write the update with room for the value: the file, where the value stands, the digest."""
+    value = SignatureObject(
+        timestamp=moment,
+        subfilter=_Named(pdf_name(sealing.form.subfilter)),
+        reason=sealing.remarks.reason,
+        location=sealing.remarks.location,
+        contact_info=sealing.remarks.contact,
+        bytes_reserved=2 * room,
+    )
+    value[pdf_name("/Filter")] = pdf_name(sealing.form.filter)
+    embedding = PdfCMSEmbedder().write_cms(signing.name, writer, existing_fields_only=True)
+    next(embedding)
+    setup = SigObjSetup(value, mdp_setup=_permissions(signing, sealing, digest))
+    point_widgets(signing.reference, embedding.send(setup))
+    prepared, output = embedding.send(SigIOSetup(digest))
+    written = output.getvalue()
+    where = prepared.reserved_region_start, prepared.reserved_region_end
+    return written, where, prepared.document_digest
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A SubFilter as pyHanko takes it, whose own table has only Adobe's and ETSI's."""
+
+    value: Any
+
+
+def _permissions(signing: SigningField, sealing: PdfSealing, digest: str) -> Any:  # noqa: ANN401 - as above
+    """Give what the signature permits afterwards; None for the usual."""
+    lock, allows = signing.lock, signing.allows
+    if sealing.final:
+        lock, allows = FieldMDPSpec(FieldMDPAction.ALL), Permission.NOTHING
+        locked = lock.as_sig_field_lock()
+        locked[pdf_name("/P")] = NumberObject(int(Permission.NOTHING))
+        signing.reference.get_object()[pdf_name("/Lock")] = locked
+    certify = sealing.certify
+    if certify is None and lock is None:
+        return None
+    permitted = certify if certify is not None else allows
+    return SigMDPSetup(
+        md_algorithm=digest,
+        certify=certify is not None,
+        field_lock=lock,
+        docmdp_perms=None if permitted is None else MDPPerm(permitted),
+    )
+
+
+def _room(sealing: PdfSealing, certificate: Certificate, seal: ElectronicSeal | None) -> int:
+    """Give how many bytes the value may take."""
+    carried = sum(len(one.encoded) for one in (certificate, *sealing.chain))
+    names = 2 * len(certificate.issuer.encoded)
+    inside = len(seal.encoded) if seal is not None and sealing.form is SignatureForm.SES else 0
+    return _SIGNATURE_BYTES + carried + names + inside
+
+
+def _digest_of(certificate: Certificate) -> str:
+    """Name the digest that goes with the certificate's key, as pyHanko spells it."""
+    return oids.DIGEST_NAMES[oids.OWN_DIGESTS[_kind(certificate)]].lower()
+
+
+def _kind(certificate: Certificate) -> KeyKind:
+    try:
+        return certificate.key.kind
+    except (KeyRefused, AlgorithmRefused) as error:
+        zh, en = "不能用此种密钥签章", f"no signing with this certificate: {error}"
+        raise refused("key", zh, en) from error
