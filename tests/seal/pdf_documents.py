@@ -94,7 +94,8 @@ def seen(data: bytes, page: int = 0, *, dpi: int = 127) -> Pillow.Image:
     """Give a page as pdfium draws it, with its forms: 5 pixels a millimetre."""
     with pypdfium2.PdfDocument(data) as document:
         document.init_forms()
-        return document[page].render(scale=dpi / 72, may_draw_forms=True).to_pil().convert("RGB")
+        drawn = document[page].render(scale=dpi / 72, may_draw_forms=True).to_pil()
+        return Pillow.frombytes("RGB", drawn.size, drawn.convert("RGB").tobytes())
 
 
 def box_of(image: Pillow.Image, color: tuple[int, int, int]) -> tuple[float, ...] | None:

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    from msb_seal.placement import Place
+
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 HERE = PdfSealing(places=[At(1, 20, 30)])
 CMS_FORMS = [
@@ -168,7 +170,7 @@ def test_text_under_the_seal_stays_readable() -> None:
 
 
 def test_every_place_shows_and_one_signature_stands_behind_all() -> None:
-    places = [AtKeyword(KEYWORD, 2), Straddle(), OnEveryPage(10, 10), At(-1, 150, 250)]
+    places: list[Place] = [AtKeyword(KEYWORD, 2), Straddle(), OnEveryPage(10, 10), At(-1, 150, 250)]
     data = signed_with(
         KeyKind.P256, plain(3), sealing=PdfSealing(places=places), picture=picture(42, 20)
     )
@@ -218,12 +220,12 @@ def test_a_certified_document_says_what_may_change(permission: Permission) -> No
         assert refusal(data) == "locked"
     else:
         assert refusal(data, PdfSealing(certify=permission)) == "certify-late"
-        assert signed(sealed(data))
+        assert signed(sealed(data)).value
 
 
 def test_a_final_seal_is_the_last() -> None:
     data = sealed(sealed(), final=True)
-    assert signed(data)
+    assert signed(data).value
     assert refusal(data) == "locked"
 
 
@@ -238,7 +240,7 @@ def test_a_seal_goes_into_the_field_that_waits_for_it() -> None:
     made = signed_with(KeyKind.P256, data, sealing=sealing, picture=picture())
     # 30 mm wide: the picture of 40 mm is made smaller, and stands in the middle.
     assert box_of(seen(made), BLUE) == pytest.approx((20, 42.5, 50, 57.5), abs=1)
-    assert signed(made)
+    assert signed(made).value
     assert refusal(made, sealing) == "field-signed"
     assert refusal(data, PdfSealing(in_field="other")) == "no-such-field"
     assert refusal(data, PdfSealing(in_field="office", places=[At(1, 1, 1)])) == "two-places"
@@ -342,7 +344,7 @@ def test_bent_files_are_signed_or_refused_and_nothing_else_happens() -> None:
 def test_other_programs_find_the_signature_good(
     kind: KeyKind, form: SignatureForm, tmp_path: Path, program: Callable[[str], str]
 ) -> None:
-    places = [At(1, 20, 30), Straddle()]
+    places: list[Place] = [At(1, 20, 30), Straddle()]
     data = signed_with(
         kind, plain(2), sealing=PdfSealing(places=places, form=form), picture=picture()
     )
@@ -391,6 +393,6 @@ def test_files_of_every_build_are_sealed(
 def test_an_encrypted_file_is_named_so(tmp_path: Path, program: Callable[[str], str]) -> None:
     source, made = tmp_path / "a.pdf", tmp_path / "b.pdf"
     source.write_bytes(plain())
-    words = ["--encrypt", "", "owner", "256", "--", source, made]
+    words = ["--encrypt", "", "owner", "256", "--", str(source), str(made)]
     subprocess.run([program("qpdf"), *words], check=True)
     assert refusal(made.read_bytes()) == "encrypted"
