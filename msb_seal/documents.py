@@ -71,13 +71,18 @@ def check_document(
         builder.ok("format")
         builder.add_signature(report)
         return builder.conclude()
-    if b"%PDF-" in data[:_PDF_HEAD_BYTES]:
+    if is_pdf(data):
         return _undecided("pdf", "unsupported")
     if _ZIP_MARK in data[:_ZIP_HEAD_BYTES]:
         return check_ofd(
             data, trust=trust, at=at, revocation=revocation, fetch=fetch, statuses=statuses
         )
     return _undecided("unknown", "unknown-kind")
+
+
+def is_pdf(data: bytes) -> bool:
+    """Whether the bytes are a PDF's, broken or not."""
+    return b"%PDF-" in data[:_PDF_HEAD_BYTES]
 
 
 def _undecided(kind: str, code: str) -> Report:

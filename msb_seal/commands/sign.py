@@ -1,16 +1,18 @@
-"""The command `msb-seal sign`: put a seal, or a plain signature, on an OFD.
+"""The command `msb-seal sign`: put a seal, or a plain signature, on an OFD or a PDF.
 
-Thin: reads its arguments, calls one public function and writes the sealed file.
+Thin: reads its arguments, calls one public function and writes the sealed file. What the file is
+goes by its first bytes and not by its name.
 """
 
 from __future__ import annotations
 
-import argparse
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, get_args
+from typing import TYPE_CHECKING, TypeAlias
 
 from msb_identity.foundation.clock import aware
 from msb_identity.foundation.commands import CommandError, read_input, write_out
+from msb_identity.pki.keys import KeyKind
 from msb_identity.x509.files import MAX_BUNDLE_BYTES, load_certificates
 from msb_seal.commands.inputs import (
     add_key_arguments,
@@ -19,30 +21,47 @@ from msb_seal.commands.inputs import (
     timestamps_of,
     write_new,
 )
+from msb_seal.commands.places import PLACE_FORMS, read_place
 from msb_seal.commands.sealers import add_sealer_arguments, names_a_seal, open_sealer
+from msb_seal.documents import is_pdf
 from msb_seal.ofd.archive import MAX_ARCHIVE_BYTES
 from msb_seal.ofd.sign import seal_ofd
 from msb_seal.ofd.sign_cms import sign_ofd_cms
-from msb_seal.placement import At, AtKeyword, Edge, Place, Straddle
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import argparse
+    from datetime import datetime
 
     from msb_identity.foundation.commands import CommandParser
+    from msb_identity.pki.keys import SigningKey
+    from msb_identity.x509.certificate import Certificate
+    from msb_seal.seals.sealer import TimestampSource
 
 _Actions: TypeAlias = "argparse._SubParsersAction[CommandParser]"  # noqa: SLF001 - its one name
-_FORMS = (
-    "page=N,x=MM,y=MM | keyword=TEXT[,nth=N]"
-    " | straddle[,edge=right|left|top|bottom][,offset=MM][,margin=MM]"
-)
+# The names of SignatureForm and of Permission, whose room takes long to load.
+_FORMS = ("pades", "adobe", "ses", "gm_cms")
+_PERMISSIONS = ("nothing", "forms", "annotations")
+_PDF_ONLY = ("form", "field", "reason", "location", "contact", "certify")
+
+
+@dataclass(frozen=True, slots=True)
+class _Signing:
+    """What every kind of document takes."""
+
+    arguments: argparse.Namespace
+    key: SigningKey
+    certificate: Certificate
+    chain: list[Certificate]
+    timestamps: TimestampSource | None
+    now: datetime
 
 
 def add_commands(commands: _Actions) -> None:
     """Add `sign` to the commands of msb-seal."""
     sign = commands.add_parser(
-        "sign", help="盖章或签名 / seal or sign an OFD", description=_sign.__doc__
+        "sign", help="盖章或签名 / seal or sign an OFD or a PDF", description=_sign.__doc__
     )
-    sign.add_argument("file", metavar="FILE|-", help="OFD")
+    sign.add_argument("file", metavar="FILE|-", help="OFD, PDF")
     add_sealer_arguments(sign)
     add_key_arguments(sign)
     sign.add_argument(
@@ -51,80 +70,118 @@ def add_commands(commands: _Actions) -> None:
         type=read_place,
         action="append",
         default=[],
-        help=f"盖章位置，可多次 / where the seal goes (repeatable): {_FORMS}",
+        help=f"盖章位置，可多次 / where the seal goes (repeatable): {PLACE_FORMS}",
     )
     sign.add_argument(
         "--final", action="store_true", help="锁定，此后不能再签 / allow no further signature"
     )
+    _add_pdf_arguments(sign)
     add_timestamp_argument(sign)
     sign.add_argument("--out", metavar="FILE", required=True, type=Path, help="输出 / output")
     sign.set_defaults(command=_sign)
 
 
-def read_place(text: str) -> Place:
-    """Read the argument of --place; argparse.ArgumentTypeError says which forms there are."""
-    first, *rest = text.split(",")
-    words = dict(part.partition("=")[::2] for part in (first, *rest))
-    try:
-        if len(words) == 1 + len(rest):
-            if first == "straddle":
-                return _straddle(words)
-            if words.keys() == {"page", "x", "y"}:
-                return At(int(words["page"]), float(words["x"]), float(words["y"]))
-            if words.keys() in ({"keyword"}, {"keyword", "nth"}) and words["keyword"]:
-                return AtKeyword(words["keyword"], int(words.get("nth", 1)))
-    except ValueError:
-        pass
-    message = f"PLACE is {_FORMS}"
-    raise argparse.ArgumentTypeError(message)
-
-
-def _straddle(words: Mapping[str, str]) -> Straddle:
-    edge, offset = words.get("edge", "right"), words.get("offset")
-    found: dict[str, Edge] = {name: name for name in get_args(Edge)}
-    if edge not in found or words.keys() - {"straddle", "edge", "offset", "margin"}:
-        raise ValueError(edge)
-    return Straddle(
-        found[edge],
-        None if offset is None else float(offset),
-        float(words.get("margin", 0)),
+def _add_pdf_arguments(sign: CommandParser) -> None:
+    pdf = sign.add_argument_group("PDF")
+    pdf.add_argument(
+        "--form",
+        choices=_FORMS,
+        help="签名形式，SM2 印章默认 ses，其余默认 pades"
+        " / what the signature is: ses by default for a seal with SM2, else pades",
     )
+    pdf.add_argument("--field", metavar="NAME", help="签入此签名域 / the signature field to use")
+    pdf.add_argument("--certify", choices=_PERMISSIONS, help="认证签名，此后可改 / permit so much")
+    for name, text in (
+        ("--reason", "签名原因 / the reason"),
+        ("--location", "签名地点 / the place"),
+        ("--contact", "联系方式 / how to reach the signer"),
+    ):
+        pdf.add_argument(name, metavar="TEXT", help=text)
 
 
 def _sign(arguments: argparse.Namespace) -> int:
-    """在 OFD 上盖章，或作数字签名 / Put a seal on an OFD, or a plain signature without one."""
+    """在 OFD 或 PDF 上盖章，或作数字签名 / Put a seal, or a plain signature, on an OFD or a PDF."""
     sealed = names_a_seal(arguments)
     if not sealed and arguments.place:
         zh, en = "--place 须与 --seal 或 --record 同用", "--place goes with --seal or --record"
         raise CommandError(zh, en)
-    if sealed and not arguments.place:
+    if sealed and not arguments.place and arguments.field is None:
         zh, en = "请用 --place 指定盖章位置", "say with --place where the seal goes"
         raise CommandError(zh, en)
     data = read_input(arguments.file, limit=MAX_ARCHIVE_BYTES)
     certificate, *chain = load_certificates(read_input(arguments.cert, limit=MAX_BUNDLE_BYTES))
     key = read_key(arguments.key, arguments.password_file)
-    timestamps, now = timestamps_of(arguments), aware(None)
-    if not sealed:
-        signed = sign_ofd_cms(
-            data,
-            key=key,
-            certificate=certificate,
-            chain=chain,
-            final=arguments.final,
-            timestamps=timestamps,
-            now=now,
-        )
-    else:
-        with open_sealer(arguments, certificate, key) as sealer:
-            signed = seal_ofd(
-                data,
-                sealer=sealer,
-                places=arguments.place,
-                document=arguments.file,
-                final=arguments.final,
-                timestamps=timestamps,
-                now=now,
-            )
+    signing = _Signing(arguments, key, certificate, chain, timestamps_of(arguments), aware(None))
+    signed = _on_pdf(data, signing) if is_pdf(data) else _on_ofd(data, signing)
     write_new(arguments.out, signed)
     write_out(f"{arguments.out.name}: 已签 / signed")
     return 0
+
+
+def _on_ofd(data: bytes, signing: _Signing) -> bytes:
+    arguments = signing.arguments
+    for name in _PDF_ONLY:
+        if getattr(arguments, name) is not None:
+            zh, en = f"--{name} 只用于 PDF", f"--{name} is for PDF alone"
+            raise CommandError(zh, en)
+    if not names_a_seal(arguments):
+        return sign_ofd_cms(
+            data,
+            key=signing.key,
+            certificate=signing.certificate,
+            chain=signing.chain,
+            final=arguments.final,
+            timestamps=signing.timestamps,
+            now=signing.now,
+        )
+    with open_sealer(arguments, signing.certificate, signing.key) as sealer:
+        return seal_ofd(
+            data,
+            sealer=sealer,
+            places=arguments.place,
+            document=arguments.file,
+            final=arguments.final,
+            timestamps=signing.timestamps,
+            now=signing.now,
+        )
+
+
+def _on_pdf(data: bytes, signing: _Signing) -> bytes:
+    from msb_seal.pdf.sign import (
+        PdfSealing,
+        Permission,
+        Remarks,
+        SignatureForm,
+        seal_pdf,
+        sign_pdf,
+    )
+
+    arguments, sealed = signing.arguments, names_a_seal(signing.arguments)
+    usual = "ses" if sealed and signing.key.kind is KeyKind.SM2 else "pades"
+    sealing = PdfSealing(
+        places=arguments.place,
+        in_field=arguments.field,
+        form=SignatureForm[(arguments.form or usual).upper()],
+        chain=signing.chain,
+        remarks=Remarks(arguments.reason or "", arguments.location or "", arguments.contact or ""),
+        certify=None if arguments.certify is None else Permission[arguments.certify.upper()],
+        final=arguments.final,
+    )
+    if not sealed:
+        return sign_pdf(
+            data,
+            key=signing.key,
+            certificate=signing.certificate,
+            sealing=sealing,
+            timestamps=signing.timestamps,
+            now=signing.now,
+        )
+    with open_sealer(arguments, signing.certificate, signing.key) as sealer:
+        return seal_pdf(
+            data,
+            sealer=sealer,
+            sealing=sealing,
+            document=arguments.file,
+            timestamps=signing.timestamps,
+            now=signing.now,
+        )

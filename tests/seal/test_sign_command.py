@@ -1,4 +1,4 @@
-"""The command `sign`: a seal or a signature on an OFD, from files to a verdict."""
+"""The command `sign`: a seal or a signature on an OFD or a PDF, from files to a verdict."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from msb_identity.foundation.files import write_private_once
+from msb_identity.foundation.report import Verdict
 from msb_identity.pki.formats import encode_key
 from msb_identity.x509 import encode_pem
 from msb_seal.cli import main
-from msb_seal.commands.sign import read_place
-from msb_seal.placement import At, AtKeyword, Place, Straddle
+from msb_seal.cms.verify import check_cms
+from msb_seal.commands.places import read_place
+from msb_seal.placement import At, AtKeyword, OnEveryPage, Place, Straddle
+from msb_seal.seals.verify import check_seal_signature
 from tests.identity.authorities import NOW
 from tests.seal.makers import world
 from tests.seal.ofd_documents import document, entries_of, root_of, unsealed
+from tests.seal.pdf_documents import plain, signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,6 +91,46 @@ def test_a_changed_file_is_refused(console: Console, tmp_path: Path) -> None:
     assert (tmp_path / "a.ofd").read_bytes() == unsealed()
 
 
+def test_a_pdf_is_known_by_its_bytes_and_sealed_with_what_the_seal_can(
+    console: Console, tmp_path: Path
+) -> None:
+    (tmp_path / "letter").write_bytes(plain(2))
+    seal = ("--seal", "seal.esl", "--place", "keyword=盖章处", "--place", "straddle")
+    words = ("--reason", "approved", "--certify", "forms")
+    status, out, err = console("sign", "letter", *WITH_KEY, *seal, *words, "--out", "b.pdf")
+    assert (status, err) == (0, "")
+    assert "b.pdf" in out
+    data = (tmp_path / "b.pdf").read_bytes()
+    assert b"/SubFilter /GM.sm2seal" in data
+    assert b"/Reason (approved)" in data
+    found = signed(data)
+    report = check_seal_signature(found.value, original=found.covered, trust=world().trust, at=NOW)
+    assert report.verdict is Verdict.VALID
+
+
+@pytest.mark.parametrize(
+    ("form", "subfilter"),
+    [("pades", "ETSI.CAdES.detached"), ("adobe", "adbe.pkcs7.detached"), ("gm_cms", "GM.sm2cms")],
+)
+def test_a_pdf_is_signed_in_the_form_that_was_asked_for(
+    console: Console, tmp_path: Path, form: str, subfilter: str
+) -> None:
+    (tmp_path / "a.pdf").write_bytes(plain())
+    assert console("sign", "a.pdf", *WITH_KEY, "--form", form, "--out", "b.pdf")[0] == 0
+    data = (tmp_path / "b.pdf").read_bytes()
+    assert f"/SubFilter /{subfilter}".encode() in data
+    found = signed(data)
+    report = check_cms(found.value, original=found.covered, trust=world().trust, at=NOW)
+    assert report.verdict is Verdict.VALID
+
+
+def test_what_only_a_pdf_takes_is_not_passed_over(console: Console, tmp_path: Path) -> None:
+    status, _, err = console("sign", "a.ofd", *WITH_KEY, "--form", "ses", "--out", "b.ofd")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "--form" in err
+    assert not (tmp_path / "b.ofd").exists()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -114,6 +158,10 @@ def test_what_cannot_be_done_is_one_line(
         ("y=1.5,x=2,page=3", At(3, 2, 1.5)),
         ("keyword=盖章处", AtKeyword("盖章处")),
         ("keyword=a=b,nth=-1", AtKeyword("a=b", -1)),
+        ("page=last,x=1,y=2", At(-1, 1, 2)),
+        ("page=all,x=1,y=2", OnEveryPage(1, 2)),
+        ("keyword=盖章,nth=all,dx=3,dy=-4", AtKeyword("盖章", None, 3, -4)),
+        ("straddle,pages=4", Straddle(pages_per_seal=4)),
         ("straddle", Straddle()),
         ("straddle,edge=left,offset=40,margin=2", Straddle("left", 40, 2)),
     ],
