@@ -48,9 +48,14 @@ def add_field(
     pages: Sequence[PdfPage],
     placed: Sequence[Placed],
     picture: PreparedPicture | None,
+    *,
+    called: str = "Seal",
 ) -> SigningField:
-    """Add a signature field with a widget for each showing, or an invisible one."""
-    name = _free_name(writer)
+    """Add a signature field with a widget for each showing, or an invisible one.
+
+    called: what its name begins with; a number follows that is still free.
+    """
+    name = _free_name(writer, called)
     signing = _object({"/FT": pdf_name("/Sig"), "/T": pdf_string(name)})
     reference = writer.add_object(signing)
     widgets = _widgets(writer, pages, placed, picture)
@@ -197,10 +202,12 @@ def _fields(writer: Any) -> Any:  # noqa: ANN401 - as above
     return form["/Fields"]
 
 
-def _free_name(writer: Any) -> str:  # noqa: ANN401 - as above
+def _free_name(writer: Any, called: str) -> str:  # noqa: ANN401 - as above
     form = entry(writer.root, "/AcroForm", {})
     taken = {entry(field.get_object(), "/T") for field in entry(form, "/Fields", ())}
-    return next(name for name in map("Seal{}".format, range(1, _MAX_NAMES)) if name not in taken)
+    return next(
+        name for name in (f"{called}{n}" for n in range(1, _MAX_NAMES)) if name not in taken
+    )
 
 
 def _object(values: dict[str, Any]) -> Any:  # noqa: ANN401 - as above

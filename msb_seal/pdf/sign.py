@@ -13,12 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyhanko.pdf_utils.generic import NumberObject, pdf_name
 from pyhanko.sign.fields import FieldMDPAction, FieldMDPSpec, MDPPerm
-from pyhanko.sign.signers.cms_embedder import (
-    PdfCMSEmbedder,
-    SigIOSetup,
-    SigMDPSetup,
-    SigObjSetup,
-)
+from pyhanko.sign.signers.cms_embedder import SigMDPSetup
 from pyhanko.sign.signers.pdf_byterange import SignatureObject
 
 from msb_identity.errors import AlgorithmRefused, KeyRefused
@@ -27,7 +22,8 @@ from msb_identity.pki.keys import KeyKind
 from msb_seal.cms import oids
 from msb_seal.cms.making import prepare_cms
 from msb_seal.pdf.appearance import prepare_picture
-from msb_seal.pdf.fields import add_field, open_field, point_widgets
+from msb_seal.pdf.embedding import write_unfilled
+from msb_seal.pdf.fields import add_field, open_field
 from msb_seal.pdf.opening import open_update, reading, refuse_locked, refused, signed_fields
 from msb_seal.pdf.pages import read_pages
 from msb_seal.pdf.texts import find_text
@@ -41,6 +37,7 @@ if TYPE_CHECKING:
     from msb_identity.pki.keys import SigningKey
     from msb_identity.x509.certificate import Certificate
     from msb_seal.cms.making import PreparedCms
+    from msb_seal.pdf.embedding import Unfilled
     from msb_seal.pdf.fields import SigningField
     from msb_seal.placement import Place
     from msb_seal.seals.model import ElectronicSeal, SealPicture
@@ -110,21 +107,21 @@ class PdfSealing:
 
 @dataclass(frozen=True, slots=True)
 class PreparedPdf:
-    """A document that waits for its signature: `to_sign` goes to the key, wherever it is.
-
-    digest: of the whole file but for the value. value: where the value stands in `data`.
-    """
+    """A document that waits for its signature: `to_sign` goes to the key, wherever it is."""
 
     signature: PreparedCms | PreparedSignature = field(repr=False)
-    digest: bytes
     time: datetime
-    data: bytes = field(repr=False)
-    value: tuple[int, int]
+    unfilled: Unfilled = field(repr=False)
 
     @property
     def to_sign(self) -> bytes:
         """The bytes to sign."""
         return self.signature.to_sign
+
+    @property
+    def digest(self) -> bytes:
+        """The document's digest, for the log: of the whole file but for the value."""
+        return self.unfilled.digest
 
     def finish(self, signature: bytes, *, timestamps: TimestampSource | None = None) -> bytes:
         """Put the signature in and give the PDF.
@@ -132,13 +129,7 @@ class PreparedPdf:
         Raises as PreparedCms.finish or PreparedSignature.finish does; SealingRefused ("no-room")
         where the value is larger than what was prepared for.
         """
-        value = self.signature.finish(signature, timestamps=timestamps).hex().encode()
-        start, end = self.value
-        room = end - start - 2
-        if len(value) > room:
-            zh, en = "预留空间不足", f"the signature takes {len(value)} bytes of {room}"
-            raise refused("no-room", zh, en)
-        return b"".join((self.data[: start + 1], value.ljust(room, b"0"), self.data[end - 1 :]))
+        return self.unfilled.filled(self.signature.finish(signature, timestamps=timestamps))
 
 
 def prepare_pdf(
@@ -174,22 +165,20 @@ def prepare_pdf(
             raise refused("certify-late", zh, en)
         signing = _field(writer, data, sealing, shown)
         room = _room(sealing, certificate, seal) + timestamp_bytes
-        written, value, digest = _write(
+        unfilled = write_unfilled(
             writer,
             signing,
-            sealing=sealing,
+            value=_dictionary(sealing, room, moment),
             digest=_digest_of(certificate),
-            room=room,
-            moment=moment,
+            permissions=_permissions(signing, sealing, certificate),
         )
     if template is not None:
-        covered = f"/ByteRange [0 {value[0]} {value[1]} {len(written) - value[1]}]"
         prepared: PreparedCms | PreparedSignature = template.prepare(
-            digest, property_info=covered, now=moment
+            unfilled.digest, property_info=unfilled.ranges, now=moment
         )
     else:
         prepared = prepare_cms(
-            digest=digest,
+            digest=unfilled.digest,
             certificate=certificate,
             chain=sealing.chain,
             gm=sealing.form is SignatureForm.GM_CMS,
@@ -197,7 +186,7 @@ def prepare_pdf(
             claims_time=sealing.form is not SignatureForm.PADES,
             now=moment,
         )
-    return PreparedPdf(prepared, digest, moment, written, value)
+    return PreparedPdf(prepared, moment, unfilled)
 
 
 def seal_pdf(
@@ -293,17 +282,9 @@ def _field(
     return add_field(writer, pages, placed, picture)
 
 
-def _write(
-    writer: Any,  # noqa: ANN401 - as above
-    signing: SigningField,
-    *,
-    sealing: PdfSealing,
-    digest: str,
-    room: int,
-    moment: datetime,
-) -> tuple[bytes, tuple[int, int], bytes]:
-    """Write the update with room for the value: the file, where the value stands, the digest."""
-    value = SignatureObject(
+def _dictionary(sealing: PdfSealing, room: int, moment: datetime) -> Any:  # noqa: ANN401 - as above
+    """Make the signature dictionary (12.8.1, table 252) with room for the value."""
+    made = SignatureObject(
         timestamp=moment,
         subfilter=_Named(pdf_name(sealing.form.subfilter)),
         reason=sealing.remarks.reason,
@@ -311,15 +292,8 @@ def _write(
         contact_info=sealing.remarks.contact,
         bytes_reserved=2 * room,
     )
-    value[pdf_name("/Filter")] = pdf_name(sealing.form.filter)
-    embedding = PdfCMSEmbedder().write_cms(signing.name, writer, existing_fields_only=True)
-    next(embedding)
-    setup = SigObjSetup(value, mdp_setup=_permissions(signing, sealing, digest))
-    point_widgets(signing.reference, embedding.send(setup))
-    prepared, output = embedding.send(SigIOSetup(digest))
-    written = output.getvalue()
-    where = prepared.reserved_region_start, prepared.reserved_region_end
-    return written, where, prepared.document_digest
+    made[pdf_name("/Filter")] = pdf_name(sealing.form.filter)
+    return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,7 +303,7 @@ class _Named:
     value: Any
 
 
-def _permissions(signing: SigningField, sealing: PdfSealing, digest: str) -> Any:  # noqa: ANN401 - as above
+def _permissions(signing: SigningField, sealing: PdfSealing, certificate: Certificate) -> Any:  # noqa: ANN401 - as above
     """Give what the signature permits afterwards; None for the usual."""
     lock, allows = signing.lock, signing.allows
     if sealing.final:
@@ -342,7 +316,7 @@ def _permissions(signing: SigningField, sealing: PdfSealing, digest: str) -> Any
         return None
     permitted = certify if certify is not None else allows
     return SigMDPSetup(
-        md_algorithm=digest,
+        md_algorithm=_digest_of(certificate),
         certify=certify is not None,
         field_lock=lock,
         docmdp_perms=None if permitted is None else MDPPerm(permitted),
