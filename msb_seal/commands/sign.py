@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from msb_identity.foundation.clock import aware
 from msb_identity.foundation.commands import CommandError, read_input, write_out
-from msb_identity.pki.keys import KeyKind
 from msb_identity.x509.files import MAX_BUNDLE_BYTES, load_certificates
 from msb_seal.commands.inputs import (
     add_key_arguments,
@@ -148,7 +147,7 @@ def _on_ofd(data: bytes, signing: _Signing) -> bytes:
 
 def _on_pdf(data: bytes, signing: _Signing) -> bytes:
     from msb_seal.pdf.sign import (
-        PdfSealing,
+        PdfOptions,
         Permission,
         Remarks,
         SignatureForm,
@@ -156,23 +155,21 @@ def _on_pdf(data: bytes, signing: _Signing) -> bytes:
         sign_pdf,
     )
 
-    arguments, sealed = signing.arguments, names_a_seal(signing.arguments)
-    usual = "ses" if sealed and signing.key.kind is KeyKind.SM2 else "pades"
-    sealing = PdfSealing(
-        places=arguments.place,
+    arguments = signing.arguments
+    options = PdfOptions(
         in_field=arguments.field,
-        form=SignatureForm[(arguments.form or usual).upper()],
+        form=None if arguments.form is None else SignatureForm[arguments.form.upper()],
         chain=signing.chain,
         remarks=Remarks(arguments.reason or "", arguments.location or "", arguments.contact or ""),
         certify=None if arguments.certify is None else Permission[arguments.certify.upper()],
         final=arguments.final,
     )
-    if not sealed:
+    if not names_a_seal(arguments):
         return sign_pdf(
             data,
             key=signing.key,
             certificate=signing.certificate,
-            sealing=sealing,
+            options=options,
             timestamps=signing.timestamps,
             now=signing.now,
         )
@@ -180,7 +177,8 @@ def _on_pdf(data: bytes, signing: _Signing) -> bytes:
         return seal_pdf(
             data,
             sealer=sealer,
-            sealing=sealing,
+            places=arguments.place,
+            options=options,
             document=arguments.file,
             timestamps=signing.timestamps,
             now=signing.now,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pyhanko.pdf_utils.generic import NumberObject, pdf_name
@@ -86,23 +87,25 @@ class Remarks:
 
 
 @dataclass(frozen=True, slots=True)
-class PdfSealing:
-    """How a PDF is to be signed, apart from who signs.
+class PdfOptions:
+    """How a PDF is to be signed, apart from who signs and where the seal shows.
 
-    places: where the seal shows; in_field: or the empty signature field that it goes into. With
-    neither, the signature is invisible, which no seal may be.
-    form: what stands in /Contents. chain: the certificates above the signer's, to go along.
+    in_field: the empty signature field to sign in, instead of places.
+    form: what stands in /Contents; None for the seal itself where its key is SM2's, and PAdES for
+    all others. chain: the certificates above the signer's, to go along.
     certify: make it the first and certifying signature, which permits so much afterwards.
     final: lock the document, so that nothing may change and no further seal fits in.
     """
 
-    places: Sequence[Place] = ()
     in_field: str | None = None
-    form: SignatureForm = SignatureForm.PADES
+    form: SignatureForm | None = None
     chain: Sequence[Certificate] = field(default=(), repr=False)
     remarks: Remarks = Remarks()
     certify: Permission | None = None
     final: bool = False
+
+
+DEFAULT = PdfOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,8 @@ def prepare_pdf(
     data: bytes,
     *,
     certificate: Certificate,
-    sealing: PdfSealing,
+    places: Sequence[Place] = (),
+    options: PdfOptions = DEFAULT,
     seal: ElectronicSeal | None = None,
     picture: SealPicture | None = None,
     timestamp_bytes: int = 0,
@@ -144,8 +148,10 @@ def prepare_pdf(
 ) -> PreparedPdf:
     """Prepare a signature on a PDF; `finish` takes the signature over `to_sign`.
 
-    seal: whose picture shows, and which stands in the signature where its form is SES.
-    picture: what shows instead, or where there is no seal. timestamp_bytes: room for a time-stamp.
+    places: where the seal shows. With neither places nor a field, the signature is invisible,
+    which no seal may be. seal: whose picture shows, and which stands in the signature where its
+    form is SES. picture: what shows instead, or where there is no seal.
+    timestamp_bytes: room for a time-stamp.
 
     SealingRefused where the file cannot be signed (`encrypted`, `hybrid`, `xfa`, `too-large`,
     `unreadable-pdf`), an earlier signature forbids it (`locked`, `certify-late`), the place is
@@ -153,47 +159,32 @@ def prepare_pdf(
     """
     moment = aware(now).replace(microsecond=0)
     shown = picture if picture is not None or seal is None else seal.picture
-    _check(sealing, certificate, seal, shown)
-    template = None
-    if sealing.form is SignatureForm.SES and seal is not None:
-        template = SignatureTemplate(seal, certificate)
+    value = _Value(options.form or _usual_form(certificate, seal), certificate, seal, options.chain)
+    _check_places(places, options, seal=seal, shown=shown)
     writer = open_update(data)
     with reading():
         refuse_locked(writer)
-        if sealing.certify is not None and signed_fields(writer):
+        if options.certify is not None and signed_fields(writer):
             zh, en = "已有签名，不能再作认证签名", "only the first signature can certify"
             raise refused("certify-late", zh, en)
-        signing = _field(writer, data, sealing, shown)
-        room = _room(sealing, certificate, seal) + timestamp_bytes
+        signing = _field(writer, data, places=places, in_field=options.in_field, shown=shown)
+        room = value.room + timestamp_bytes
         unfilled = write_unfilled(
             writer,
             signing,
-            value=_dictionary(sealing, room, moment),
+            value=_dictionary(value.form, options.remarks, room, moment),
             digest=_digest_of(certificate),
-            permissions=_permissions(signing, sealing, certificate),
+            permissions=_permissions(signing, options, certificate),
         )
-    if template is not None:
-        prepared: PreparedCms | PreparedSignature = template.prepare(
-            unfilled.digest, property_info=unfilled.ranges, now=moment
-        )
-    else:
-        prepared = prepare_cms(
-            digest=unfilled.digest,
-            certificate=certificate,
-            chain=sealing.chain,
-            gm=sealing.form is SignatureForm.GM_CMS,
-            # EN 319 142-1 table 1: in PAdES the time is in /M and not an attribute.
-            claims_time=sealing.form is not SignatureForm.PADES,
-            now=moment,
-        )
-    return PreparedPdf(prepared, moment, unfilled)
+    return PreparedPdf(value.prepare(unfilled, moment), moment, unfilled)
 
 
 def seal_pdf(
     data: bytes,
     *,
     sealer: Sealer,
-    sealing: PdfSealing,
+    places: Sequence[Place] = (),
+    options: PdfOptions = DEFAULT,
     document: str = "",
     timestamps: TimestampSource | None = None,
     now: datetime | None = None,
@@ -206,7 +197,8 @@ def seal_pdf(
     prepared = prepare_pdf(
         data,
         certificate=sealer.certificate,
-        sealing=sealing,
+        places=places,
+        options=options,
         seal=sealer.seal,
         timestamp_bytes=0 if timestamps is None else TIMESTAMP_BYTES,
         now=now,
@@ -222,8 +214,9 @@ def sign_pdf(
     *,
     key: SigningKey,
     certificate: Certificate,
-    sealing: PdfSealing | None = None,
     picture: SealPicture | None = None,
+    places: Sequence[Place] = (),
+    options: PdfOptions = DEFAULT,
     timestamps: TimestampSource | None = None,
     now: datetime | None = None,
 ) -> bytes:
@@ -231,7 +224,8 @@ def sign_pdf(
     prepared = prepare_pdf(
         data,
         certificate=certificate,
-        sealing=sealing or PdfSealing(),
+        places=places,
+        options=options,
         picture=picture,
         timestamp_bytes=0 if timestamps is None else TIMESTAMP_BYTES,
         now=now,
@@ -239,42 +233,90 @@ def sign_pdf(
     return prepared.finish(key.sign(prepared.to_sign), timestamps=timestamps)
 
 
-def _check(
-    sealing: PdfSealing,
-    certificate: Certificate,
+@dataclass(frozen=True)
+class _Value:
+    """What is to stand in /Contents; SealingRefused for what cannot."""
+
+    form: SignatureForm
+    certificate: Certificate
+    seal: ElectronicSeal | None
+    chain: Sequence[Certificate]
+
+    def __post_init__(self) -> None:
+        if self.form is SignatureForm.SES:
+            _ = self.template
+        if self.form is SignatureForm.GM_CMS and _kind(self.certificate) is not KeyKind.SM2:
+            raise refused("key", "国密形式须用 SM2 证书", "this form of signature needs an SM2 key")
+
+    @cached_property
+    def template(self) -> SignatureTemplate:
+        if self.seal is None:
+            raise refused("no-seal", "此形式须有印章", "this form of signature needs a seal")
+        return SignatureTemplate(self.seal, self.certificate)
+
+    @property
+    def room(self) -> int:
+        """How many bytes it may take."""
+        carried = sum(len(one.encoded) for one in (self.certificate, *self.chain))
+        names = 2 * len(self.certificate.issuer.encoded)
+        inside = len(self.template.seal.encoded) if self.form is SignatureForm.SES else 0
+        return _SIGNATURE_BYTES + carried + names + inside
+
+    def prepare(self, unfilled: Unfilled, moment: datetime) -> PreparedCms | PreparedSignature:
+        """Prepare it over a file."""
+        if self.form is SignatureForm.SES:
+            return self.template.prepare(unfilled.digest, property_info=unfilled.ranges, now=moment)
+        return prepare_cms(
+            digest=unfilled.digest,
+            certificate=self.certificate,
+            chain=self.chain,
+            gm=self.form is SignatureForm.GM_CMS,
+            # EN 319 142-1 table 1: in PAdES the time is in /M and not an attribute.
+            claims_time=self.form is not SignatureForm.PADES,
+            now=moment,
+        )
+
+
+def _usual_form(certificate: Certificate, seal: ElectronicSeal | None) -> SignatureForm:
+    is_sm2 = _kind(certificate) is KeyKind.SM2
+    return SignatureForm.SES if is_sm2 and seal is not None else SignatureForm.PADES
+
+
+def _check_places(
+    places: Sequence[Place],
+    options: PdfOptions,
+    *,
     seal: ElectronicSeal | None,
     shown: SealPicture | None,
 ) -> None:
     """Refuse what contradicts itself."""
-    if sealing.form is SignatureForm.SES and seal is None:
-        raise refused("no-seal", "此形式须有印章", "this form of signature needs a seal")
-    if sealing.form is SignatureForm.GM_CMS and _kind(certificate) is not KeyKind.SM2:
-        raise refused("key", "国密形式须用 SM2 证书", "this form of signature needs an SM2 key")
-    if sealing.places and sealing.in_field is not None:
+    if places and options.in_field is not None:
         raise refused("two-places", "位置与签名域只能给一个", "either places or a field, not both")
-    if shown is None and sealing.places:
+    if shown is None and places:
         raise refused("picture", "没有可显示的印模", "there is no picture to show there")
-    if seal is not None and not sealing.places and sealing.in_field is None:
+    if seal is not None and not places and options.in_field is None:
         raise refused("no-place", "未指定盖章位置", "no place is named for the seal")
 
 
 def _field(
     writer: Any,  # noqa: ANN401 - pyHanko has no types
     data: bytes,
-    sealing: PdfSealing,
+    *,
+    places: Sequence[Place],
+    in_field: str | None,
     shown: SealPicture | None,
 ) -> SigningField:
     """Find or make the field, with what shows in it."""
     picture = None if shown is None else prepare_picture(shown)
-    if sealing.in_field is not None:
-        return open_field(writer, sealing.in_field, picture)
+    if in_field is not None:
+        return open_field(writer, in_field, picture)
     pages = read_pages(writer)
     if not pages:
         raise refused("no-such-page", "PDF 没有页面", "the PDF has no page")
-    if picture is None or not sealing.places:
+    if picture is None or not places:
         return add_field(writer, pages, (), None)
     placed = place_seal(
-        sealing.places,
+        places,
         pages=[page.frame(index) for index, page in enumerate(pages)],
         size_mm=picture.size_mm,
         find_text=lambda text: find_text(data, text, pages),
@@ -282,17 +324,17 @@ def _field(
     return add_field(writer, pages, placed, picture)
 
 
-def _dictionary(sealing: PdfSealing, room: int, moment: datetime) -> Any:  # noqa: ANN401 - as above
+def _dictionary(form: SignatureForm, remarks: Remarks, room: int, moment: datetime) -> Any:  # noqa: ANN401 - as above
     """Make the signature dictionary (12.8.1, table 252) with room for the value."""
     made = SignatureObject(
         timestamp=moment,
-        subfilter=_Named(pdf_name(sealing.form.subfilter)),
-        reason=sealing.remarks.reason,
-        location=sealing.remarks.location,
-        contact_info=sealing.remarks.contact,
+        subfilter=_Named(pdf_name(form.subfilter)),
+        reason=remarks.reason,
+        location=remarks.location,
+        contact_info=remarks.contact,
         bytes_reserved=2 * room,
     )
-    made[pdf_name("/Filter")] = pdf_name(sealing.form.filter)
+    made[pdf_name("/Filter")] = pdf_name(form.filter)
     return made
 
 
@@ -303,15 +345,15 @@ class _Named:
     value: Any
 
 
-def _permissions(signing: SigningField, sealing: PdfSealing, certificate: Certificate) -> Any:  # noqa: ANN401 - as above
+def _permissions(signing: SigningField, options: PdfOptions, certificate: Certificate) -> Any:  # noqa: ANN401 - as above
     """Give what the signature permits afterwards; None for the usual."""
     lock, allows = signing.lock, signing.allows
-    if sealing.final:
+    if options.final:
         lock, allows = FieldMDPSpec(FieldMDPAction.ALL), Permission.NOTHING
         locked = lock.as_sig_field_lock()
         locked[pdf_name("/P")] = NumberObject(int(Permission.NOTHING))
         signing.reference.get_object()[pdf_name("/Lock")] = locked
-    certify = sealing.certify
+    certify = options.certify
     if certify is None and lock is None:
         return None
     permitted = certify if certify is not None else allows
@@ -321,14 +363,6 @@ def _permissions(signing: SigningField, sealing: PdfSealing, certificate: Certif
         field_lock=lock,
         docmdp_perms=None if permitted is None else MDPPerm(permitted),
     )
-
-
-def _room(sealing: PdfSealing, certificate: Certificate, seal: ElectronicSeal | None) -> int:
-    """Give how many bytes the value may take."""
-    carried = sum(len(one.encoded) for one in (certificate, *sealing.chain))
-    names = 2 * len(certificate.issuer.encoded)
-    inside = len(seal.encoded) if seal is not None and sealing.form is SignatureForm.SES else 0
-    return _SIGNATURE_BYTES + carried + names + inside
 
 
 def _digest_of(certificate: Certificate) -> str:

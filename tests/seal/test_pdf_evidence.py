@@ -17,7 +17,7 @@ from msb_identity.pki.keys import KeyKind
 from msb_identity.x509 import encode_pem
 from msb_seal.errors import SealingRefused
 from msb_seal.pdf.evidence import add_document_timestamp, add_evidence, gather_evidence
-from msb_seal.pdf.sign import PdfSealing, SignatureForm, seal_pdf, sign_pdf
+from msb_seal.pdf.sign import PdfOptions, SignatureForm, seal_pdf, sign_pdf
 from msb_seal.placement import At
 from msb_seal.timestamp import check_timestamp
 from tests.identity.authorities import NOW, Entity, authority, crl_point, trusting
@@ -46,7 +46,8 @@ class Published:
         return self.body
 
     def post(self, url: str, body: bytes, *, content_type: str, limit: int) -> bytes:
-        raise FetchRefused(f"{url}: {len(body)} bytes of {content_type}, {limit}")
+        message = f"{url}: {len(body)} bytes of {content_type}, {limit}"
+        raise FetchRefused(message)
 
 
 ROOT = authority("evidence root")
@@ -62,7 +63,7 @@ def stamped(signer: Entity = SIGNER, **changes: object) -> bytes:
         plain(),
         key=signer.key,
         certificate=signer.certificate,
-        sealing=PdfSealing(**changes),  # type: ignore[arg-type] # one of its fields
+        options=PdfOptions(**changes),  # type: ignore[arg-type] # one of its fields
         timestamps=stamping().source(),
         now=NOW,
     )
@@ -91,7 +92,8 @@ def test_evidence_is_added_to_what_is_there() -> None:
     again = seal_pdf(
         first,
         sealer=other.sealer(picture=picture()),
-        sealing=PdfSealing(places=[At(1, 1, 1)], form=SignatureForm.SES),
+        places=[At(1, 1, 1)],
+        options=PdfOptions(form=SignatureForm.SES),
         now=NOW,
     )
     trust = trusting(ROOT, stamping().root, other.root)
