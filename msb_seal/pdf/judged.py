@@ -22,6 +22,7 @@ from msb_seal.pdf.found import as_text
 from msb_seal.pdf.ranges import read_range
 from msb_seal.pdf.sentences import SIGNATURE_SENTENCES
 from msb_seal.pdf.syntax import DUPLICATE_KEY
+from msb_seal.seals.structure import kind_of
 from msb_seal.seals.verify import begin_seal_signature
 from msb_seal.timestamp.verify import begin_timestamp
 
@@ -141,19 +142,6 @@ def _begin_kind(
     kind = case.found.sub_filter
     if kind in (*DETACHED, GM_CMS, SHA1_CMS):
         return _begin_cms(case, around, token, signed, proven)
-    if kind == GM_SEAL:
-        return begin_seal_signature(
-            token,
-            original=signed,
-            trust=around.trust,
-            at=around.at,
-            revocation=around.revocation,
-            fetch=around.fetch,
-            statuses=around.statuses,
-            proven=proven,
-            required=REQUIRED,
-            sentences=SIGNATURE_SENTENCES,
-        )
     if kind == DOCUMENT_TIMESTAMP:
         return begin_timestamp(
             token,
@@ -165,9 +153,35 @@ def _begin_kind(
             required=REQUIRED,
             sentences=SIGNATURE_SENTENCES,
         )
-    builder = ReportBuilder("unknown", required=REQUIRED, sentences=SIGNATURE_SENTENCES)
-    builder.unknown("format", "sub-filter", kind)
+    if kind == GM_SEAL or kind_of(token) is not None:
+        builder = begin_seal_signature(
+            token,
+            original=signed,
+            trust=around.trust,
+            at=around.at,
+            revocation=around.revocation,
+            fetch=around.fetch,
+            statuses=around.statuses,
+            proven=proven,
+            required=REQUIRED,
+            sentences=SIGNATURE_SENTENCES,
+        )
+    elif _is_cms(token):
+        builder = _begin_cms(case, around, token, signed, proven)
+    else:
+        builder = ReportBuilder("unknown", required=REQUIRED, sentences=SIGNATURE_SENTENCES)
+    if kind != GM_SEAL:
+        # Judged as what it looks like, so that what is wrong is told; its rules nobody knows.
+        builder.unknown("format", "sub-filter", kind)
     return builder
+
+
+def _is_cms(token: bytes) -> bool:
+    try:
+        parse_cms(token)
+    except CmsRefused:
+        return False
+    return True
 
 
 def _begin_cms(
@@ -195,7 +209,7 @@ def _begin_cms(
         return builder
     if kind in DETACHED and parsed.content is not None:
         builder.failed("format", "content-inside")
-    if len(parsed.signers) > 1:
+    if kind in (*DETACHED, GM_CMS) and len(parsed.signers) > 1:
         builder.failed("format", "several-signers", str(len(parsed.signers)))
     return builder
 
