@@ -1,7 +1,7 @@
 """check_document: whatever was sealed, found out by its first bytes and checked as what it is.
 
-A seal, a seal signature by itself, an OFD; never by the name of the file. What is of no known kind
-is indeterminate.
+A seal, a seal signature by itself, an OFD, a PDF; never by the name of the file. What is of no
+known kind is indeterminate.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from msb_identity.foundation.report import ReportBuilder
 from msb_identity.x509.revocation import RevocationPolicy
 from msb_seal.ofd.verify import check_ofd
+from msb_seal.pdf.verify import check_pdf
 from msb_seal.seals.structure import kind_of
 from msb_seal.seals.verify import check_seal, check_seal_signature
 
@@ -28,7 +29,6 @@ _ZIP_MARK, _ZIP_HEAD_BYTES = b"PK\3\4", 65_536  # some makers write a text of th
 _SENTENCES: Sentences = {
     ("format", "ok"): ("文件类型已识别", "the kind of file is known"),
     ("format", "unknown-kind"): ("无法识别的文件类型", "this is no kind of file that we know"),
-    ("format", "unsupported"): ("暂不支持此类文件", "this kind of file is not supported yet"),
     ("format", "too-large"): ("文件过大", "the file is too large"),
 }
 
@@ -72,7 +72,9 @@ def check_document(
         builder.add_signature(report)
         return builder.conclude()
     if is_pdf(data):
-        return _undecided("pdf", "unsupported")
+        return check_pdf(
+            data, trust=trust, at=at, revocation=revocation, fetch=fetch, statuses=statuses
+        )
     if _ZIP_MARK in data[:_ZIP_HEAD_BYTES]:
         return check_ofd(
             data, trust=trust, at=at, revocation=revocation, fetch=fetch, statuses=statuses

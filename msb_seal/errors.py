@@ -6,6 +6,7 @@ MsbError
     ├── TimestampRefused   a time-stamp token that cannot be read, or could not be had
     ├── CmsRefused         a CMS signature that cannot be read
     ├── OfdRefused         an OFD that cannot be read or written; `code` says why
+    ├── PdfRefused         a PDF that cannot be read or written; `code` says why
     ├── DrawingRefused     a text, font or picture that cannot be drawn
     ├── SealingRefused     a sealing that is not allowed, or cannot be done; `code` says why
     └── LifecycleRefused   a change in a seal's life that is not allowed; `code` says why
@@ -53,6 +54,10 @@ class _Coded(SealError):
 
 class OfdRefused(_Coded):
     """An OFD that cannot be read, or not be written as asked."""
+
+
+class PdfRefused(_Coded):
+    """A PDF that cannot be read, or not be written as asked."""
 
 
 class SealingRefused(_Coded):

@@ -122,6 +122,11 @@ class Judged:
     outside: str = ""
 
 
+def earliest(*times: datetime | None) -> datetime | None:
+    """Give the earliest of several proven times, None where none is."""
+    return min((time for time in times if time is not None), default=None)
+
+
 def judge_certificate(
     certificate: Certificate,
     *,

@@ -29,6 +29,7 @@ from msb_seal.errors import CmsRefused
 from msb_seal.judging import (
     Judging,
     SigningTime,
+    earliest,
     judge_certificate,
     tell_certificate,
     tell_signing_time,
@@ -97,11 +98,13 @@ def begin_cms(
     revocation: RevocationPolicy | str = RevocationPolicy.IF_PUBLISHED,
     fetch: Fetcher | None = None,
     claimed: datetime | None = None,
+    proven: datetime | None = None,
     required: Sequence[str] = (),
     sentences: Sentences | None = None,
 ) -> ReportBuilder:
     """Take the steps of `check_cms` and leave the report open for those of a document's format.
 
+    proven: a time by which the signature was there for sure, by something outside of it.
     required, sentences: what these steps add.
     """
     words = {**SENTENCES, **(sentences or {})}
@@ -111,7 +114,8 @@ def begin_cms(
         return builder
     judging = Judging.of(trust=trust, at=at, revocation=revocation, fetch=fetch)
     reports = [
-        _judge(_Case(signature, signer, original, claimed), judging) for signer in signature.signers
+        _judge(_Case(signature, signer, original, claimed, proven), judging)
+        for signer in signature.signers
     ]
     for index, report in enumerate(reports):
         _take_over(builder, report, f"signer {index + 1}" if len(reports) > 1 else "")
@@ -128,6 +132,7 @@ class _Case:
     signer: CmsSigner
     original: bytes
     claimed: datetime | None
+    proven: datetime | None
 
     @property
     def content(self) -> bytes | None:
@@ -168,9 +173,10 @@ def _judge(case: _Case, judging: Judging) -> Report:
     known = (*trust.intermediates, *trust.anchors)
     certificate = judge_signer(builder, signature, case.signer, content=case.content, known=known)
     _tell_digest(builder, case)
+    stamped = _tell_timestamps(builder, case.signer, judging)
     time = SigningTime(
         case.signer.claimed_time or case.claimed,
-        _tell_timestamps(builder, case.signer, judging),
+        earliest(stamped, case.proven),
         judging.now,
     )
     if certificate is not None:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 MM_PER_INCH = 25.4
 MAX_PIXELS = 60_000_000
 MAX_DPI = 9_600
-_drawing = threading.Lock()
+one_at_a_time = threading.Lock()
+"""Whoever calls pdfium holds it: pdfium is not made for threads."""
 
 
 def to_png(scene: Scene, *, dpi: float = 300, ground: Color | None = None) -> bytes:
@@ -58,7 +59,7 @@ def to_pixels(scene: Scene, *, dpi: float = 300, ground: Color | None = None) ->
     # A page of as many units as pixels, so that no edge falls between two of them.
     document = pdf_of_pages([(scene, width, height)])
     color = (0, 0, 0, 0) if ground is None else (*ground, 255)
-    with _drawing:
+    with one_at_a_time:
         opened = pypdfium2.PdfDocument(document)
         try:
             bitmap = opened[0].render(scale=1, fill_color=color)

@@ -20,6 +20,7 @@ from msb_seal.judging import (
     Judged,
     Judging,
     SigningTime,
+    earliest,
     judge_certificate,
     tell_certificate,
     tell_signing_time,
@@ -149,11 +150,13 @@ def begin_seal_signature(
     fetch: Fetcher | None = None,
     statuses: SealStatuses | None = None,
     expected_property: str | None = None,
+    proven: datetime | None = None,
     required: Sequence[str] = (),
     sentences: Sentences | None = None,
 ) -> ReportBuilder:
     """Take the steps of `check_seal_signature` and leave the report open for a document's own.
 
+    proven: a time by which the signature was there for sure, by something outside of it.
     required, sentences: what these steps add.
     """
     words = {**SENTENCES, **(sentences or {})}
@@ -176,7 +179,7 @@ def begin_seal_signature(
     _tell_digest(builder, signature, original, expected_property)
     if certificate is not None:
         _tell_listed(builder, signature, certificate)
-    _tell_times(builder, signature, certificate, judging, statuses)
+    _tell_times(builder, signature, certificate, judging, statuses=statuses, proven=proven)
     _disclose_seal(builder, seal)
     if certificate is not None:
         builder.disclose("signer", str(certificate.subject), label="签章人 signer")
@@ -246,12 +249,14 @@ def _tell_times(
     signature: SealSignature,
     certificate: Certificate | None,
     judging: Judging,
+    *,
     statuses: SealStatuses | None,
+    proven: datetime | None,
 ) -> None:
     """Find when it was signed, and judge seal, maker and signer at that time."""
     seal = signature.seal
     maker = checks.tell_seal_signature(builder, seal)
-    proven = _tell_timestamp(builder, signature, judging)
+    proven = earliest(_tell_timestamp(builder, signature, judging), proven)
     seal_proven = checks.tell_seal_timestamp(builder, seal, judging)
     time = SigningTime(_claimed_time(builder, signature), proven, judging.now)
     if maker is not None:

@@ -22,9 +22,10 @@ from msb_seal.timestamp.sentences import SENTENCES
 from msb_seal.timestamp.structure import TimestampToken, parse_timestamp
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from msb_identity.foundation.report import Report
+    from msb_identity.foundation.report import Report, Sentences
     from msb_identity.x509.certificate import Certificate
     from msb_identity.x509.fetch import Fetcher
     from msb_identity.x509.trust import TrustStore
@@ -59,13 +60,34 @@ def check_timestamp(
 
     Never raises on a bad token. A valid report proves the time; any other proves none.
     """
+    return begin_timestamp(
+        token, covers=covers, trust=trust, at=at, revocation=revocation, fetch=fetch
+    ).conclude()
+
+
+def begin_timestamp(
+    token: bytes,
+    *,
+    covers: bytes,
+    trust: TrustStore,
+    at: datetime | None = None,
+    revocation: RevocationPolicy | str = RevocationPolicy.IF_PUBLISHED,
+    fetch: Fetcher | None = None,
+    required: Sequence[str] = (),
+    sentences: Sentences | None = None,
+) -> ReportBuilder:
+    """Take the steps of `check_timestamp` and leave the report open for a document's own.
+
+    required, sentences: what these steps add.
+    """
     judging = Judging.of(trust=trust, at=at, revocation=revocation, fetch=fetch)
-    builder = ReportBuilder(KIND, required=REQUIRED, sentences=SENTENCES)
+    words = {**SENTENCES, **(sentences or {})}
+    builder = ReportBuilder(KIND, required=(*REQUIRED, *required), sentences=words)
     try:
         parsed = parse_timestamp(token)
     except TimestampRefused as error:
         builder.failed("format", "malformed", str(error))
-        return builder.conclude()
+        return builder
     _tell_format(builder, parsed)
     _tell_imprint(builder, parsed, covers)
     _tell_time(builder, parsed, judging)
@@ -87,7 +109,7 @@ def check_timestamp(
         builder.disclose("authority", str(certificate.subject), label="时间戳机构 authority")
     builder.signed_at = parsed.time
     builder.disclose("time", parsed.time.isoformat(), label="时间 time")
-    return builder.conclude()
+    return builder
 
 
 def _tell_format(builder: ReportBuilder, parsed: TimestampToken) -> None:

@@ -20,6 +20,7 @@ from msb_seal.lifecycle.published import LIST_TYPE
 from msb_seal.seals.signing import document_digest, sign_digest
 from msb_seal.seals.structure import parse_seal
 from tests.identity.authorities import NOW
+from tests.seal import pdf_files
 from tests.seal.makers import DOCUMENT, PNG, PROPERTY, world
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def test_no_terminal_obeys_a_seals_name(console: Console, folder: Path) -> None:
 
 
 def test_verify_tells_each_file_by_its_kind(console: Console, folder: Path) -> None:
-    (folder / "a.pdf").write_bytes(b"%PDF-1.7\n")
+    (folder / "a.pdf").write_bytes(pdf_files.document())
     (folder / "a.txt").write_bytes(b"text")
     (folder / "empty").write_bytes(b"")
     names = ["seal.esl", "SignedValue.dat", "a.pdf", "a.txt", "empty"]

@@ -1,0 +1,173 @@
+"""What changed in a document after it was signed, and whether that was allowed.
+
+The rule (docs/security.md, "verdicts"): validation data (DSS), time-stamps, new signatures and form
+filling may be added; what alters no page is a warning; everything else that a reader reaches from
+the catalog must be what it was.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from msb_seal.errors import PdfRefused
+from msb_seal.pdf.comparing import Changes, Comparison, reached
+from msb_seal.pdf.form_changes import FormChanges
+from msb_seal.pdf.page_tree import pages_of
+from msb_seal.pdf.permissions import Permissions
+from msb_seal.pdf.revisions import PLAIN
+from msb_seal.pdf.syntax import Ref
+
+if TYPE_CHECKING:
+    from msb_seal.pdf.revisions import Revision
+    from msb_seal.pdf.syntax import PdfValue
+
+_FREE: Final = frozenset({"DSS", "Extensions", "Version"})
+"""Of the catalog: what may change without a word."""
+_HARMLESS: Final = frozenset(
+    {
+        *("Metadata", "Outlines", "PageLabels", "PageMode", "PageLayout", "ViewerPreferences"),
+        *("PieceInfo", "Lang", "Dests", "Threads", "SpiderInfo", "MarkInfo", "StructTreeRoot"),
+        *("Legal", "AF"),
+    }
+)
+_HARMLESS_NAMES: Final = frozenset({"EmbeddedFiles", "Dests", "IDS", "URLS"})
+_HARMLESS_IN_PAGE: Final = frozenset(
+    {"LastModified", "PieceInfo", "Metadata", "Thumb", "StructParents", "Tabs"}
+)
+_OF_REVISION: Final = frozenset(
+    {
+        *("Root", "Info", "ID", "Size", "Prev", "XRefStm", "Type", "Index", "W", "Length"),
+        *("Filter", "DecodeParms"),
+    }
+)
+"""Of the trailer: what is compared on its own, or says only how this revision is written."""
+_OBJECT = re.compile(rb"(?<![0-9])\d{1,10}[\x00\t\n\x0c\r ]+\d{1,5}[\x00\t\n\x0c\r ]+obj\b")
+_STREAM = re.compile(rb"(?<!end)stream\r?\n.*?endstream", re.DOTALL)
+
+
+def compare(before: Revision, after: Revision) -> Changes:
+    """Tell what changed from a signed revision to a later one; never raises on a bad file."""
+    changes = Changes()
+    try:
+        _Document(before, after, changes).compare()
+    except PdfRefused as error:
+        changes.doubt(error.en)
+    return changes
+
+
+class _Document:
+    """The parts of a document, each by its own rules."""
+
+    def __init__(self, before: Revision, after: Revision, changes: Changes) -> None:
+        self.before, self.after, self.changes = before, after, changes
+        self.permissions = Permissions.of(before)
+        self.comparison = Comparison(before, after, changes)
+        self.form = FormChanges(self.comparison, self.permissions, outside=_outside(before))
+        self.pages = pages_of(before)
+
+    def compare(self) -> None:
+        """Compare everything that a reader reaches."""
+        old, new = self.before.trailer, self.after.trailer
+        for key in {**old, **new}.keys() - _OF_REVISION:
+            self.comparison.compare(f"trailer/{key}", old.get(key), new.get(key))
+        self.comparison.compare("/Info", old.get("Info"), new.get("Info"), harmless=True)
+        self.comparison.apart = {*self.pages, *self.form.apart}
+        if isinstance(root := old.get("Root"), Ref):
+            self.comparison.apart.add(root)
+        self.form.compare()
+        self._compare_catalog()
+        for ref in self.pages:
+            self._compare_page(ref)
+        self._compare_strays()
+
+    def _compare_catalog(self) -> None:
+        old, new = self.before.catalog, self.after.catalog
+        for key in {**old, **new}:
+            path, one, two = f"/Root/{key}", old.get(key), new.get(key)
+            if key == "Perms":
+                self._compare_permissions(one, two)
+            elif key == "Names":
+                self._compare_names(one, two)
+            elif key not in _FREE and key != "AcroForm":
+                self.comparison.compare(path, one, two, harmless=key in _HARMLESS)
+
+    def _compare_permissions(self, one: PdfValue, two: PdfValue) -> None:
+        old, new = self.before.dictionary(one), self.after.dictionary(two)
+        for key in {**old, **new}:
+            if key in old:
+                self.comparison.compare(f"/Root/Perms/{key}", old[key], new.get(key))
+            elif key == "DocMDP":
+                self.changes.allow("/Root/Perms/DocMDP")
+            else:
+                self.changes.warn(f"/Root/Perms/{key}")
+
+    def _compare_names(self, one: PdfValue, two: PdfValue) -> None:
+        old, new = self.before.dictionary(one), self.after.dictionary(two)
+        for key in {**old, **new}:
+            self.comparison.compare(
+                f"/Root/Names/{key}", old.get(key), new.get(key), harmless=key in _HARMLESS_NAMES
+            )
+
+    def _compare_page(self, ref: Ref) -> None:
+        old, new = self.before.dictionary(ref), self.after.dictionary(ref)
+        path = f"page {self.pages[ref] + 1}"
+        for key in {**old, **new}:
+            if key == "Annots":
+                self._compare_annotations(f"{path}/Annots", old.get(key), new.get(key))
+            else:
+                harmless = key in _HARMLESS_IN_PAGE
+                self.comparison.compare(
+                    f"{path}/{key}", old.get(key), new.get(key), harmless=harmless
+                )
+
+    def _compare_annotations(self, path: str, one: PdfValue, two: PdfValue) -> None:
+        """Every old annotation stays, in its order; of new ones, only signatures' may draw."""
+        old, new = self.before.array(one), self.after.array(two)
+        known = {value for value in old if isinstance(value, Ref)}
+        kept = []
+        for value in new:
+            if not isinstance(value, Ref) or value in known:
+                kept.append(value)
+            elif value in self.form.new_widgets:
+                self.changes.allow(f"{path} (signature)")
+            elif self._draws(value):
+                self.changes.forbid(f"{path}: an annotation was added")
+            else:
+                self.changes.warn(f"{path}: a hidden annotation was added")
+        if len(kept) != len(old):
+            self.changes.forbid(f"{path}: an annotation was added or taken out")
+            return
+        for index, (first, second) in enumerate(zip(old, kept, strict=True)):
+            self.comparison.compare(f"{path}/{index}", first, second)
+
+    def _draws(self, ref: Ref) -> bool:
+        """Whether an annotation may show or do anything; only bare notes' windows do neither."""
+        entries = self.after.resolve(ref)
+        if entries is None:
+            return False
+        quiet = isinstance(entries, dict) and entries.get("Subtype") == "Popup"
+        return not quiet or bool({"AP", "A", "AA"} & self.after.dictionary(ref).keys())
+
+    def _compare_strays(self) -> None:
+        """Find objects that were added but that no cross-reference names.
+
+        Other readers that repair files may show them.
+        """
+        file, start = self.after.file, self.before.end
+        known = {section.offset for section in self.after.sections}
+        for section in self.after.sections:
+            known |= {entry.place for entry in section.entries.values() if entry.kind == PLAIN}
+        rest = _STREAM.sub(lambda match: b" " * len(match[0]), file.data[start:])
+        for match in _OBJECT.finditer(rest):
+            if start + match.start() not in known:
+                self.changes.doubt(f"an object at {start + match.start()} that nothing names")
+        if self.after.is_hybrid and not self.before.is_hybrid:
+            self.changes.doubt("two kinds of cross-references, which readers take differently")
+
+
+def _outside(revision: Revision) -> set[Ref]:
+    """Give what entries of the trailer that PDF does not know lead to."""
+    own = {key: value for key, value in revision.trailer.items() if key not in _OF_REVISION}
+    own.pop("Encrypt", None)
+    return reached(revision, list(own.values()))

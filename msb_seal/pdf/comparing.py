@@ -1,0 +1,188 @@
+"""Two revisions side by side: every object that can be reached, and whatever differs in it.
+
+The walk follows references on both sides at once and never needs the numbers of objects to say
+anything: what counts is what a reader reaches from the catalog before and after.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from msb_seal.errors import PdfRefused
+from msb_seal.pdf.syntax import Name, PdfValue, Ref, Stream
+
+if TYPE_CHECKING:
+    from msb_seal.pdf.revisions import Revision
+
+MAX_COMPARED = 3_000_000
+"""So many pairs of values are compared for one signature."""
+MAX_TOLD = 50
+_MAX_ACTION_VALUES = 20_000
+_MISSING: Final = "unreadable"
+_ACTION_KEYS = frozenset({"AA", "JS", "JavaScript"})
+_QUIET_ACTIONS = ("GoTo",)
+
+
+@dataclass(slots=True)
+class Changes:
+    """What differs between two revisions, each with its path; by what it means."""
+
+    forbidden: list[str] = field(default_factory=list)
+    undecided: list[str] = field(default_factory=list)
+    harmless: list[str] = field(default_factory=list)
+    allowed: list[str] = field(default_factory=list)
+
+    def forbid(self, what: str) -> None:
+        """Record a change that must not be."""
+        _tell(self.forbidden, what)
+
+    def doubt(self, what: str) -> None:
+        """Record a change that nobody can judge here."""
+        _tell(self.undecided, what)
+
+    def warn(self, what: str) -> None:
+        """Record a change that alters no page."""
+        _tell(self.harmless, what)
+
+    def allow(self, what: str) -> None:
+        """Record a change that is allowed."""
+        _tell(self.allowed, what)
+
+
+def _tell(told: list[str], what: str) -> None:
+    if len(told) < MAX_TOLD and what not in told:
+        told.append(what)
+
+
+class Comparison:
+    """Lays two revisions side by side.
+
+    apart: objects that are compared by rules of their own, wherever they are met under the same
+    number on both sides.
+    """
+
+    def __init__(self, before: Revision, after: Revision, changes: Changes) -> None:
+        """Compare `after` with `before`, telling `changes`."""
+        self.before, self.after, self.changes = before, after, changes
+        self.apart: set[Ref] = set()
+        self._seen: set[tuple[Ref, Ref, bool]] = set()
+        self._left = MAX_COMPARED
+
+    def same(self, one: PdfValue, other: PdfValue) -> bool:
+        """Whether two values, and all that they lead to, are the same."""
+        probe = Comparison(self.before, self.after, Changes())
+        probe.apart, probe._left = self.apart, self._left
+        probe.compare("", one, other)
+        self._left = probe._left
+        return not probe.changes.forbidden
+
+    def compare(self, path: str, one: PdfValue, other: PdfValue, *, harmless: bool = False) -> None:
+        """Tell every difference as forbidden; or as harmless, as long as it does nothing."""
+        waiting = [(path, one, other)]
+        while waiting:
+            path, one, other = waiting.pop()
+            self._left -= 1
+            if self._left < 0:
+                code = "limit"
+                raise PdfRefused(code, "对象过多", "too much to compare")
+            if isinstance(one, Ref) and isinstance(other, Ref):
+                key = (one, other, harmless)
+                if key in self._seen or (one == other and one in self.apart):
+                    continue
+                self._seen.add(key)
+            old, new = _read(self.before, one), _read(self.after, other)
+            inner = _parts(old, new)
+            if inner is None:
+                self._tell(path, new, harmless=harmless)
+            else:
+                waiting += [(f"{path}/{name}", first, second) for name, first, second in inner]
+
+    def _tell(self, path: str, new: PdfValue, *, harmless: bool) -> None:
+        path = path or "/"
+        if not harmless:
+            self.changes.forbid(path)
+        elif has_actions(self.after, new):
+            self.changes.forbid(f"{path} (action)")
+        else:
+            self.changes.warn(path)
+
+
+def _read(revision: Revision, value: PdfValue) -> PdfValue:
+    """Follow references; what cannot be read is one value of its own."""
+    try:
+        return revision.resolve(value)
+    except PdfRefused as error:
+        if error.code == "limit":
+            raise
+        return Name(_MISSING)
+
+
+def _parts(old: PdfValue, new: PdfValue) -> list[tuple[str, PdfValue, PdfValue]] | None:
+    """Give what is left to compare of two values that may be the same; None if they are not."""
+    if isinstance(old, Stream) and isinstance(new, Stream):
+        if old.raw != new.raw:
+            return None
+        old, new = dict(old.entries), dict(new.entries)
+        old.pop("Length", None)
+        new.pop("Length", None)
+    if isinstance(old, dict) and isinstance(new, dict):
+        return [(key, old.get(key), new.get(key)) for key in {**old, **new}]
+    if isinstance(old, list) and isinstance(new, list):
+        if len(old) != len(new):
+            return None
+        return [(str(n), one, two) for n, (one, two) in enumerate(zip(old, new, strict=True))]
+    if isinstance(old, bool) or isinstance(new, bool):
+        return [] if old is new else None
+    if isinstance(old, int | float) and isinstance(new, int | float):
+        return [] if old == new else None
+    return [] if type(old) is type(new) and old == new else None
+
+
+def reached(revision: Revision, values: list[PdfValue]) -> set[Ref]:
+    """Give every object that these values lead to, as far as MAX_COMPARED goes."""
+    waiting, seen = list(values), set[Ref]()
+    for _ in range(MAX_COMPARED):
+        if not waiting:
+            break
+        value = waiting.pop()
+        if isinstance(value, Ref):
+            if value in seen:
+                continue
+            seen.add(value)
+        value = _read(revision, value)
+        if isinstance(value, Stream):
+            value = value.entries
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+    return seen
+
+
+def has_actions(revision: Revision, value: PdfValue) -> bool:
+    """Whether something in there does more than lead to a place in the document."""
+    waiting, seen = [value], set[Ref]()
+    for _ in range(_MAX_ACTION_VALUES):
+        if not waiting:
+            return False
+        value = waiting.pop()
+        if isinstance(value, Ref):
+            if value in seen:
+                continue
+            seen.add(value)
+        value = _read(revision, value)
+        if isinstance(value, Stream):
+            value = value.entries
+        if isinstance(value, dict):
+            acts = value.get("Type") == "Action" and value.get("S") not in _QUIET_ACTIONS
+            if acts or _ACTION_KEYS & value.keys():
+                return True
+            action = _read(revision, value.get("A"))
+            if isinstance(action, dict) and action.get("S") not in (None, *_QUIET_ACTIONS):
+                return True
+            # Pages, and what they show, are compared by themselves.
+            waiting += [one for key, one in value.items() if key not in ("Parent", "P", "Pg")]
+        elif isinstance(value, list):
+            waiting += value
+    return True

@@ -1,0 +1,219 @@
+"""What changed in a form after signing: new signatures, and values that were filled in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from msb_seal.pdf.filling import Shown, shows_value
+from msb_seal.pdf.found import Field, fields
+from msb_seal.pdf.permissions import NO_CHANGES
+from msb_seal.pdf.syntax import Name, Ref
+
+if TYPE_CHECKING:
+    from msb_seal.pdf.comparing import Comparison
+    from msb_seal.pdf.permissions import Permissions
+    from msb_seal.pdf.syntax import Dictionary, PdfValue
+
+_VALUES: Final = frozenset({"V", "AP", "AS", "I", "Kids", "Ff"})
+"""Of a field and its widgets: what is compared by rules of their own."""
+_READ_ONLY = 1
+_SIGNER_FLAGS = 4 | 128 | 512  # Print, Locked, LockedContents (12.5.3)
+_TIMESTAMP = "DocTimeStamp"
+
+
+class FormChanges:
+    """The form's fields before and after.
+
+    apart: the objects that are fields or their widgets. new_widgets: those of new signatures.
+    """
+
+    def __init__(
+        self, comparison: Comparison, permissions: Permissions, *, outside: set[Ref]
+    ) -> None:
+        """Find the fields of both sides; outside: what is used apart from the document too."""
+        self.outside = outside
+        self.comparison, self.permissions = comparison, permissions
+        self.before, self.after = comparison.before, comparison.after
+        self.changes = comparison.changes
+        self.old = {_key(one): one for one in fields(self.before)}
+        self.new = {_key(one): one for one in fields(self.after)}
+        self.apart = {ref for one in self.old.values() for ref in _refs(one)}
+        self.new_widgets: set[Ref] = set()
+
+    def compare(self) -> None:
+        """Tell what changed."""
+        old = self.before.dictionary(self.before.catalog.get("AcroForm"))
+        new = self.after.dictionary(self.after.catalog.get("AcroForm"))
+        for key in {**old, **new}:
+            path = f"/Root/AcroForm/{key}"
+            if key == "Fields":
+                self._compare_lists(path, old.get(key), new.get(key))
+            elif key == "DR":
+                self._compare_resources(path, old.get(key), new.get(key))
+            elif key == "NeedAppearances":
+                self.comparison.compare(path, old.get(key), new.get(key), harmless=True)
+            elif key != "SigFlags" and (key != "DA" or key in old):
+                self.comparison.compare(path, old.get(key), new.get(key))
+        for name, one in self.old.items():
+            self._compare_field(one, self.new.get(name))
+        for name, one in self.new.items():
+            if name not in self.old:
+                self._compare_added(one)
+
+    def _compare_lists(self, path: str, one: PdfValue, two: PdfValue) -> None:
+        """Every old field stays where it is; what is new comes after."""
+        old, new = self.before.array(one), self.after.array(two)
+        if len(new) < len(old):
+            self.changes.forbid(f"{path}: a field was taken out")
+        for index, (first, second) in enumerate(zip(old, new, strict=False)):
+            self.comparison.compare(f"{path}/{index}", first, second)
+
+    def _compare_resources(self, path: str, one: PdfValue, two: PdfValue) -> None:
+        """Every old resource stays; new ones under other names change nothing."""
+        old, new = self.before.dictionary(one), self.after.dictionary(two)
+        for kind, value in old.items():
+            known, now = self.before.resolve(value), self.after.resolve(new.get(kind))
+            if not isinstance(known, dict) or not isinstance(now, dict):
+                self.comparison.compare(f"{path}/{kind}", value, new.get(kind))
+                continue
+            for name, resource in known.items():
+                self.comparison.compare(f"{path}/{kind}/{name}", resource, now.get(name))
+
+    def _compare_field(self, old: Field, new: Field | None) -> None:
+        path = f"field {old.name}"
+        if new is None:
+            self.changes.forbid(f"{path} was taken out")
+            return
+        if (old.name, old.kind, len(old.widgets)) != (new.name, new.kind, len(new.widgets)):
+            self.changes.forbid(f"{path}: name, kind or widgets")
+            return
+        if old.flags != new.flags and old.flags | _READ_ONLY != new.flags:
+            self.changes.forbid(f"{path}/Ff")
+        signing = old.kind == "Sig" and self.before.resolve(old.value) is None
+        self._compare_entries(path, old.entries, new.entries, signing=signing)
+        for first, second in zip(old.widgets, new.widgets, strict=True):
+            if isinstance(first, Ref) and first != second:
+                self.changes.forbid(f"{path}/Kids")
+            widgets = self.before.dictionary(first), self.after.dictionary(second)
+            self._compare_entries(path, *widgets, signing=signing)
+        self._compare_value(path, old, new)
+
+    def _compare_entries(
+        self, path: str, old: Dictionary, new: Dictionary, *, signing: bool
+    ) -> None:
+        for key in {**old, **new}:
+            if key == "F" and signing and self._only_locks(old.get(key), new.get(key)):
+                continue
+            if key not in _VALUES:
+                self.comparison.compare(f"{path}/{key}", old.get(key), new.get(key))
+
+    def _only_locks(self, old: PdfValue, new: PdfValue) -> bool:
+        """Whether a widget's flags differ only in what a signer sets: printed, and locked."""
+        one, two = self.before.resolve(old) or 0, self.after.resolve(new) or 0
+        return isinstance(one, int) and isinstance(two, int) and not (one ^ two) & ~_SIGNER_FLAGS
+
+    def _compare_value(self, path: str, old: Field, new: Field) -> None:
+        same = self.comparison.same(old.value, new.value)
+        looks = all(self._looks_same(*pair) for pair in zip(old.widgets, new.widgets, strict=True))
+        if same and looks:
+            return
+        if not looks and self._is_used_elsewhere(old):
+            self.changes.forbid(f"{path}: an appearance that is used elsewhere too was replaced")
+        elif old.kind == "Sig":
+            if self.before.resolve(old.value) is None and not same:
+                self._compare_signed(path, new)
+            else:
+                self.changes.forbid(f"{path}: a signature or its appearance was replaced")
+        elif self.permissions.level == NO_CHANGES or self.permissions.locked(old.name):
+            self.changes.forbid(f"{path}: filled in, which the signature does not allow")
+        elif same:
+            self.changes.forbid(f"{path}: another appearance for the same value")
+        else:
+            self._compare_filled(path, old, new)
+
+    def _is_used_elsewhere(self, old: Field) -> bool:
+        appearances = [self.before.dictionary(one).get("AP") for one in old.widgets]
+        normal = [self.before.dictionary(one).get("N") for one in appearances]
+        return any(isinstance(r, Ref) and r in self.outside for r in (*appearances, *normal))
+
+    def _looks_same(self, old: PdfValue, new: PdfValue) -> bool:
+        one, two = self.before.dictionary(old), self.after.dictionary(new)
+        return all(self.comparison.same(one.get(key), two.get(key)) for key in ("AP", "AS"))
+
+    def _compare_filled(self, path: str, old: Field, new: Field) -> None:
+        """Judge a new value by what its appearance shows."""
+        for first, second in zip(old.widgets, new.widgets, strict=True):
+            widget = self.after.dictionary(second)
+            same = self.comparison.same(self.before.dictionary(first).get("AP"), widget.get("AP"))
+            if new.kind == "Btn":
+                state, value = widget.get("AS"), self.after.resolve(new.value)
+                # A widget that shows another state than its value's shows something else.
+                good = same and (state in (None, Name("Off"), value))
+                told = Shown.VALUE if good else Shown.OTHER
+            elif same:
+                told = Shown.UNKNOWN
+            else:
+                told = shows_value(self.comparison, new, old=first, widget=widget)
+            if told is Shown.VALUE:
+                self.changes.allow(f"{path}: filled in")
+            elif told is Shown.OTHER:
+                self.changes.forbid(f"{path}: its appearance shows something else than its value")
+            else:
+                self.changes.doubt(f"{path}: its appearance cannot be held against its value")
+
+    def _compare_added(self, new: Field) -> None:
+        path = f"field {new.name}"
+        if new.kind != "Sig":
+            self.changes.forbid(f"{path} was added")
+        elif any(one.name == new.name for one in self.old.values()):
+            self.changes.forbid(f"{path} was added under a name that was taken")
+        elif self.after.resolve(new.value) is None:
+            self._compare_empty(path, new)
+        else:
+            self._compare_signed(path, new)
+
+    def _compare_empty(self, path: str, new: Field) -> None:
+        widgets = [self.after.dictionary(one) for one in new.widgets]
+        if any({"AP", "A", "AA"} & one.keys() for one in (*widgets, new.entries)):
+            self.changes.forbid(f"{path}: a field that shows something was added unsigned")
+        elif self.permissions.level == NO_CHANGES:
+            self.changes.forbid(f"{path} was added, which the signature does not allow")
+        else:
+            self._accept(path, new)
+
+    def _compare_signed(self, path: str, new: Field) -> None:
+        """A new signature may show itself; a time-stamp, which anybody can have, may not."""
+        value = self.after.dictionary(new.value)
+        widgets = [self.after.dictionary(one) for one in new.widgets]
+        is_timestamp = value.get("Type") == _TIMESTAMP or value.get("SubFilter") == "ETSI.RFC3161"
+        if any({"A", "AA"} & one.keys() for one in (*widgets, new.entries)):
+            self.changes.forbid(f"{path}: a signature with actions was added")
+        elif "ByteRange" not in value or "Contents" not in value:
+            self.changes.forbid(f"{path}: something that is no signature was added as one")
+        elif is_timestamp and any(self._is_seen(one) for one in widgets):
+            self.changes.forbid(f"{path}: a time-stamp that shows something was added")
+        elif not is_timestamp and self.permissions.level == NO_CHANGES:
+            self.changes.forbid(f"{path}: signed, which the signature does not allow")
+        elif self.permissions.locked(new.name) and _key(new) in self.old:
+            self.changes.forbid(f"{path}: signed, though the field is locked")
+        else:
+            self._accept(f"{path}: signed", new)
+
+    def _accept(self, path: str, new: Field) -> None:
+        self.new_widgets |= _refs(new)
+        self.changes.allow(path)
+
+    def _is_seen(self, widget: Dictionary) -> bool:
+        """Whether a widget takes up room and has something to show there."""
+        box = [self.after.resolve(one) for one in self.after.array(widget.get("Rect"))]
+        numbers = [one for one in box if isinstance(one, int | float)]
+        flat = len(numbers) == 4 and (numbers[0] == numbers[2] or numbers[1] == numbers[3])  # noqa: PLR2004 - corners
+        return "AP" in widget and not flat
+
+
+def _key(one: Field) -> Ref | str:
+    return one.ref if one.ref is not None else one.name
+
+
+def _refs(one: Field) -> set[Ref]:
+    return {ref for ref in (one.ref, *one.widgets) if isinstance(ref, Ref)}

@@ -1,0 +1,210 @@
+"""check_pdf: what the signatures and seals of a PDF prove.
+
+Every signature is judged on its own (judged.py), with what came after it (changes.py), and the
+worst decides; beside them the document's own steps. Rules: docs/security.md, "verdicts".
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from msb_identity.foundation.report import ReportBuilder, Verdict
+from msb_identity.x509.revocation import RevocationPolicy
+from msb_seal.errors import PdfRefused
+from msb_seal.pdf.dss import with_helpers
+from msb_seal.pdf.found import FoundSignature, find_signatures, find_unlisted, in_order
+from msb_seal.pdf.judged import Case, Circumstances, judge_signature
+from msb_seal.pdf.page_tree import pages_of
+from msb_seal.pdf.red_pictures import MAX_DRAWN_PAGES, Box, can_show_red, find_red_seals
+from msb_seal.pdf.revisions import MAX_HEAD_BYTES, PdfBytes, Revision
+from msb_seal.pdf.sentences import DOCUMENT_SENTENCES
+from msb_seal.pdf.syntax import Ref
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from msb_identity.foundation.report import Report
+    from msb_identity.x509.fetch import Fetcher
+    from msb_identity.x509.trust import TrustStore
+    from msb_seal.seals.status import SealStatuses
+
+KIND = "pdf"
+REQUIRED = ("format", "coverage", "unsigned-seal-picture")
+MAX_PDF_BYTES = 100_000_000
+MAX_SIGNATURES = 100
+"""A crafted chain costs some 200 signature checks, and every signature has one."""
+MAX_ENDS_TRIED = 50
+MAX_SEARCHED_PAGES = 500
+_HEAD = b"%PDF-"
+_END = re.compile(rb"%%EOF[\t ]*(?:\r\n|\r|\n)?")
+
+
+def check_pdf(
+    data: bytes,
+    *,
+    trust: TrustStore,
+    at: datetime | None = None,
+    revocation: RevocationPolicy | str = RevocationPolicy.IF_PUBLISHED,
+    fetch: Fetcher | None = None,
+    statuses: SealStatuses | None = None,
+) -> Report:
+    """Check every signature of a PDF; `signatures` of the report has one report each.
+
+    at: what to take for now, the clock by default. statuses: where the state of a seal is asked.
+
+    Never raises on bad input: what is no PDF is indeterminate and of the kind `unknown`, a broken
+    one invalid at `format`, one without any signature indeterminate at `format`.
+    """
+    if len(data) > MAX_PDF_BYTES:
+        return _undecided(KIND, "limit", f"{len(data)} bytes")
+    if _HEAD not in data[:MAX_HEAD_BYTES]:
+        return _undecided("unknown", "not-pdf")
+    file = PdfBytes(data)
+    builder = ReportBuilder(KIND, required=REQUIRED, sentences=DOCUMENT_SENTENCES)
+    try:
+        latest, whole = _read(builder, file)
+        if latest is None:
+            return builder.conclude()
+        found = find_signatures(latest)
+        if len(found) > MAX_SIGNATURES:
+            return _undecided(KIND, "limit", f"{len(found)} signatures")
+        strays, unlisted = find_unlisted(data, found, latest)
+        helped = with_helpers(trust, latest)
+    except PdfRefused as error:
+        _tell_refused(builder, error)
+        return builder.conclude()
+    around = Circumstances(helped, at, revocation, fetch, statuses, file, latest, whole=whole)
+    cases = [Case.of(one, file) for one in in_order([*found, *unlisted])]
+    if whole:
+        _tell_format(builder, data, found)
+    _tell_coverage(builder, cases, strays)
+    _tell_red_pictures(builder, cases, around)
+    for report in _judge(cases, around):
+        builder.add_signature(report)
+    return builder.conclude()
+
+
+def _read(builder: ReportBuilder, file: PdfBytes) -> tuple[Revision | None, bool]:
+    """Read the newest revision that can be read; say whether that is the whole file."""
+    try:
+        latest = Revision(file, len(file.data))
+        if "Encrypt" in latest.trailer:
+            builder.unknown("format", "encrypted")
+            return None, False
+        return latest, bool(latest.catalog)
+    except PdfRefused as error:
+        if error.code == "limit":
+            raise
+        ends = [match.end() for match in _END.finditer(file.data)]
+        for end in reversed(ends[-MAX_ENDS_TRIED:]):
+            earlier = _readable(file, end)
+            if earlier is not None and find_signatures(earlier):
+                builder.unknown("format", "end-unreadable", error.en)
+                return earlier, False
+        raise
+
+
+def _readable(file: PdfBytes, end: int) -> Revision | None:
+    try:
+        revision = Revision(file, end)
+        good = bool(revision.catalog) and "Encrypt" not in revision.trailer
+    except PdfRefused:
+        return None
+    return revision if good else None
+
+
+def _judge(cases: list[Case], around: Circumstances) -> list[Report]:
+    """Judge every signature, the last one first: a good time-stamp proves what it covers."""
+    reports: list[Report] = []
+    proven: datetime | None = None
+    for case in reversed(cases):
+        report = judge_signature(case, around, proven=proven)
+        reports.append(report)
+        if case.is_timestamp and report.verdict is Verdict.VALID:
+            proven = report.signed_at
+    return reports[::-1]
+
+
+def _tell_format(builder: ReportBuilder, data: bytes, found: list[FoundSignature]) -> None:
+    if not found:
+        builder.unknown("format", "unsigned")
+    elif not data.startswith(_HEAD):
+        builder.warning("format", "odd", f"{data.find(_HEAD)} bytes before %PDF-")
+    else:
+        builder.ok("format", detail=str(len(found)))
+
+
+def _tell_coverage(builder: ReportBuilder, cases: list[Case], strays: list[int]) -> None:
+    """Tell which signatures the file holds that its form does not name (any more)."""
+    listed = {case.found.extent for case in cases if case.found.field.name}
+    earlier = [
+        one.field.name
+        for case in cases
+        if case.range.revision is not None
+        for one in find_signatures(case.range.revision)
+        if one.extent not in listed
+    ]
+    if earlier:
+        builder.failed("coverage", "vanished", ", ".join(dict.fromkeys(earlier)))
+    elif strays:
+        builder.unknown("coverage", "unlisted-signature", ", ".join(map(str, strays[:5])))
+    elif cases:
+        builder.ok("coverage", detail=str(len(cases)))
+
+
+def _tell_red_pictures(builder: ReportBuilder, cases: list[Case], around: Circumstances) -> None:
+    """Say loudly where a page shows a seal that no signature is behind."""
+    revision = around.latest
+    try:
+        pages = pages_of(revision)
+        suspects = [
+            number
+            for ref, number in islice(pages.items(), MAX_SEARCHED_PAGES)
+            if can_show_red(revision, revision.dictionary(ref))
+        ]
+        signed: dict[int, list[Box]] = {}
+        for ref, box in _places(revision, cases, pages):
+            signed.setdefault(pages[ref], []).append(box)
+        # The bytes of this revision, so that what is drawn is what was read.
+        data = around.file.data[: revision.end]
+        found = find_red_seals(data, pages=suspects, signed=signed) if suspects else []
+    except PdfRefused as error:
+        builder.warning("unsigned-seal-picture", "not-searched", error.en)
+        return
+    if found:
+        builder.warning("unsigned-seal-picture", "found", "; ".join(found[:5]))
+    elif len(suspects) > MAX_DRAWN_PAGES or len(pages) > MAX_SEARCHED_PAGES:
+        builder.warning("unsigned-seal-picture", "partly-searched", f"{len(pages)} pages")
+    else:
+        builder.ok("unsigned-seal-picture", "none")
+
+
+def _places(
+    revision: Revision, cases: list[Case], pages: Mapping[Ref, int]
+) -> Iterator[tuple[Ref, Box]]:
+    """Give where signatures show themselves."""
+    widgets = {w for case in cases for w in case.found.field.widgets if isinstance(w, Ref)}
+    for ref in islice(pages, MAX_SEARCHED_PAGES):
+        for value in revision.array(revision.dictionary(ref).get("Annots")):
+            if isinstance(value, Ref) and value in widgets:
+                corners = revision.array(revision.dictionary(value).get("Rect"))
+                numbers = [float(n) for n in corners if isinstance(n, int | float)]
+                if len(numbers) == 4:  # noqa: PLR2004 - two corners
+                    x1, y1, x2, y2 = numbers
+                    yield ref, Box(min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
+
+
+def _undecided(kind: str, code: str, detail: str = "") -> Report:
+    builder = ReportBuilder(kind, required=("format",), sentences=DOCUMENT_SENTENCES)
+    builder.unknown("format", code, detail)
+    return builder.conclude()
+
+
+def _tell_refused(builder: ReportBuilder, error: PdfRefused) -> None:
+    if error.code == "malformed":
+        builder.failed("format", "malformed", error.en)
+    else:
+        builder.unknown("format", "limit", error.en)
