@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from msb_seal.ofd.compose import OfdBuilder
     from msb_seal.ofd.sign import prepare_ofd, seal_ofd
     from msb_seal.ofd.verify import check_ofd
+    from msb_seal.pdf.evidence import add_document_timestamp, add_evidence, gather_evidence
+    from msb_seal.pdf.sign import PdfOptions, prepare_pdf, seal_pdf, sign_pdf
     from msb_seal.pictures.drawn import draw
-    from msb_seal.placement import At, AtKeyword, Straddle
+    from msb_seal.placement import At, AtKeyword, OnEveryPage, Straddle
     from msb_seal.seals.making import make_seal
     from msb_seal.seals.sealer import KeySealer
     from msb_seal.seals.structure import parse_seal
@@ -29,17 +31,25 @@ _HOMES = {
     "KeySealer": "msb_seal.seals.sealer",
     "OfdBatch": "msb_seal.ofd.batch",
     "OfdBuilder": "msb_seal.ofd.compose",
+    "OnEveryPage": "msb_seal.placement",
+    "PdfOptions": "msb_seal.pdf.sign",
     "SealRegistry": "msb_seal.lifecycle.registry",
     "Straddle": "msb_seal.placement",
+    "add_document_timestamp": "msb_seal.pdf.evidence",
+    "add_evidence": "msb_seal.pdf.evidence",
     "check_document": "msb_seal.documents",
     "check_ofd": "msb_seal.ofd.verify",
     "check_seal": "msb_seal.seals.verify",
     "check_seal_signature": "msb_seal.seals.verify",
     "draw": "msb_seal.pictures.drawn",
+    "gather_evidence": "msb_seal.pdf.evidence",
     "make_seal": "msb_seal.seals.making",
     "parse_seal": "msb_seal.seals.structure",
     "prepare_ofd": "msb_seal.ofd.sign",
+    "prepare_pdf": "msb_seal.pdf.sign",
     "seal_ofd": "msb_seal.ofd.sign",
+    "seal_pdf": "msb_seal.pdf.sign",
+    "sign_pdf": "msb_seal.pdf.sign",
 }
 
 __all__ = [
@@ -48,17 +58,25 @@ __all__ = [
     "KeySealer",
     "OfdBatch",
     "OfdBuilder",
+    "OnEveryPage",
+    "PdfOptions",
     "SealRegistry",
     "Straddle",
+    "add_document_timestamp",
+    "add_evidence",
     "check_document",
     "check_ofd",
     "check_seal",
     "check_seal_signature",
     "draw",
+    "gather_evidence",
     "make_seal",
     "parse_seal",
     "prepare_ofd",
+    "prepare_pdf",
     "seal_ofd",
+    "seal_pdf",
+    "sign_pdf",
 ]
 
 

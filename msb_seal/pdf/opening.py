@@ -85,8 +85,9 @@ def refuse_locked(writer: Any) -> None:  # noqa: ANN401 - as above
     for field in signed_fields(writer):
         parameters = [entry(field, "/Lock", {})]
         references = entry(field["/V"], "/Reference", ())
-        parameters += [entry(reference, "/TransformParams", {}) for reference in references]
+        found = [reference.get_object() for reference in references]
+        parameters += [entry(reference, "/TransformParams", {}) for reference in found]
         # 12.8.2.2: /P 1 permits nothing; a DocMDP without /P permits filling forms and signing.
-        if any(entry(found, "/P") == 1 for found in parameters):
+        if any(entry(one, "/P") == 1 for one in parameters):
             zh, en = "此前的签章已锁定文件", "an earlier signature has locked the document"
             raise refused("locked", zh, en)

@@ -292,6 +292,32 @@ def test_what_cannot_be_signed_is_refused_with_its_reason() -> None:
     assert refusal(plain(), [At(2, 1, 1)]) == "no-such-page"
 
 
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("dss/certified-changes-permitted.pdf", None),
+        ("dss/pades-signed-annot-added.pdf", None),
+        ("dss/pdf-with-empty-sig.pdf", None),
+        ("own/own_certified_plus_countersign.pdf", None),
+        ("dss/certified-no-change-permitted.pdf", "hybrid"),
+        ("dss/hide.pdf", "unreadable-pdf"),
+        ("dss/malformed-pades.pdf", "unreadable-pdf"),
+    ],
+)
+def test_files_of_others_are_signed_after_their_signatures(
+    vectors: Path, name: str, code: str | None
+) -> None:
+    data = (vectors / "pdf" / name).read_bytes()
+    if code is not None:
+        assert refusal(data) == code
+        return
+    made = signed_with(KeyKind.P256, data, places=HERE, picture=picture())
+    assert made.startswith(data)
+    found = signed(made)
+    report = check_cms(found.value, original=found.covered, trust=TRUST, at=NOW)
+    assert report.verdict is Verdict.VALID
+
+
 def test_a_page_tree_with_a_circle_ends() -> None:
     data = one_page().replace(b"/Kids [3 0 R]", b"/Kids [2 0 R]")
     assert refusal(data) == "unreadable-pdf"
