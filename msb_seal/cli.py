@@ -17,7 +17,7 @@ EXIT_STATUS = (
     "退出码 / exit status: 0 有效 valid, 1 无效 invalid, 3 无法判定 indeterminate,"
     " 2 用法错误或文件无法读取 called wrongly or unreadable file"
 )
-_AREAS = ("picture", "seals", "sign", "verify", "lifecycle")
+_AREAS = ("picture", "seals", "sign", "keep", "verify", "lifecycle")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

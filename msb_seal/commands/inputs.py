@@ -47,22 +47,12 @@ class Whom:
 
 def add_trust_arguments(parser: argparse.ArgumentParser) -> None:
     """Add --trust, --crl, --revocation, --fetch, --at and --json, as every verifying command."""
-    for name, text in (
-        ("--trust", "信任锚，文件或文件夹 / trust anchors, a file or a folder"),
-        ("--crl", "吊销列表 / a CRL"),
-    ):
-        parser.add_argument(name, metavar="PATH", type=Path, action="append", default=[], help=text)
+    add_source_arguments(parser)
     parser.add_argument(
         "--revocation",
         choices=[str(policy) for policy in RevocationPolicy],
         default=str(RevocationPolicy.IF_PUBLISHED),
         help="吊销检查 / what is asked about revocation",
-    )
-    parser.add_argument("--fetch", action="store_true", help="联网取吊销信息 / fetch CRLs and OCSP")
-    parser.add_argument(
-        "--fetch-private",
-        action="store_true",
-        help="也可连接内网地址 / fetch from private addresses too",
     )
     parser.add_argument(
         "--at",
@@ -71,6 +61,21 @@ def add_trust_arguments(parser: argparse.ArgumentParser) -> None:
         help="按此时间核验（ISO 8601，带时区）/ judge at this time (ISO 8601 with a zone)",
     )
     parser.add_argument("--json", action="store_true", help="输出 JSON / print JSON")
+
+
+def add_source_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add --trust, --crl, --fetch and --fetch-private: whom to trust, and what may be fetched."""
+    for name, text in (
+        ("--trust", "信任锚，文件或文件夹 / trust anchors, a file or a folder"),
+        ("--crl", "吊销列表 / a CRL"),
+    ):
+        parser.add_argument(name, metavar="PATH", type=Path, action="append", default=[], help=text)
+    parser.add_argument("--fetch", action="store_true", help="联网取吊销信息 / fetch CRLs and OCSP")
+    parser.add_argument(
+        "--fetch-private",
+        action="store_true",
+        help="也可连接内网地址 / fetch from private addresses too",
+    )
 
 
 def read_whom(arguments: argparse.Namespace) -> Whom:

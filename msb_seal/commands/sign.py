@@ -146,6 +146,7 @@ def _on_ofd(data: bytes, signing: _Signing) -> bytes:
 
 
 def _on_pdf(data: bytes, signing: _Signing) -> bytes:
+    from msb_seal.ofd.stamps import picture_as_png
     from msb_seal.pdf.sign import (
         PdfOptions,
         Permission,
@@ -179,6 +180,7 @@ def _on_pdf(data: bytes, signing: _Signing) -> bytes:
             sealer=sealer,
             places=arguments.place,
             options=options,
+            picture=picture_as_png(sealer.seal.picture),
             document=arguments.file,
             timestamps=signing.timestamps,
             now=signing.now,

@@ -14,12 +14,15 @@ from PIL import ImageChops
 from msb_identity.errors import MsbError
 from msb_seal.drawing.images import Image
 from msb_seal.drawing.paths import compose, moved, rectangle, scaled
-from msb_seal.drawing.scene import Group, Picture, Shape
-from msb_seal.ofd.document import open_document
+from msb_seal.drawing.png import to_png
+from msb_seal.drawing.scene import Group, Picture, Scene, Shape
+from msb_seal.errors import DrawingRefused
+from msb_seal.ofd.document import Budget, open_document
 from msb_seal.ofd.package import OfdPackage
 from msb_seal.ofd.rendering import PageRenderer
 from msb_seal.ofd.signature_xml import SignatureType, read_signature, read_signature_list
 from msb_seal.ofd.svg_pictures import read_svg
+from msb_seal.seals.model import SealPicture
 from msb_seal.seals.structure import parse_seal, parse_seal_signature
 
 if TYPE_CHECKING:
@@ -27,10 +30,9 @@ if TYPE_CHECKING:
 
     from msb_seal.drawing.paths import Path
     from msb_seal.drawing.scene import Item
-    from msb_seal.ofd.document import Budget, Document, Page
+    from msb_seal.ofd.document import Document, Page
     from msb_seal.ofd.signature_xml import SignatureDescription, Stamp
     from msb_seal.placement import Box
-    from msb_seal.seals.model import SealPicture
 
 MAX_PICTURE_BYTES = 2 * 1024 * 1024
 _BYTES_PER_UNIT = 8  # of vector pictures, against the document's budget
@@ -73,6 +75,22 @@ def picture_items(picture: SealPicture, budget: Budget) -> tuple[Item, ...] | No
         return (Picture(_transparent(image), 0, 0, 1, 1),)
     except MsbError:
         return None
+
+
+def picture_as_png(picture: SealPicture, *, dpi: int = 600) -> SealPicture:
+    """Give a picture that is SVG or OFD as PNG, for what takes no other; others as they are.
+
+    Raises DrawingRefused where it cannot be drawn.
+    """
+    if picture.type.casefold() not in {"svg", "ofd"}:
+        return picture
+    items = picture_items(picture, Budget())
+    if items is None:
+        message = f"a seal picture of type {picture.type!r} that cannot be drawn"
+        raise DrawingRefused(message)
+    width, height = picture.width_mm, picture.height_mm
+    scene = Scene(width, height, (Group(items, matrix=scaled(width, height)),))
+    return SealPicture("PNG", to_png(scene, dpi=dpi), width, height)
 
 
 def _weight(items: tuple[Item, ...]) -> int:

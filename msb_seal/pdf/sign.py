@@ -185,12 +185,14 @@ def seal_pdf(
     sealer: Sealer,
     places: Sequence[Place] = (),
     options: PdfOptions = DEFAULT,
+    picture: SealPicture | None = None,
     document: str = "",
     timestamps: TimestampSource | None = None,
     now: datetime | None = None,
 ) -> bytes:
     """Have a sealer put its seal on a PDF; the sealed file.
 
+    picture: what shows, where the seal's own picture is none that a PDF can have (SVG, OFD).
     document: the document's name for the sealer's log. Raises what `prepare_pdf`, the sealer and
     `finish` raise.
     """
@@ -200,6 +202,7 @@ def seal_pdf(
         places=places,
         options=options,
         seal=sealer.seal,
+        picture=picture,
         timestamp_bytes=0 if timestamps is None else TIMESTAMP_BYTES,
         now=now,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -58,16 +59,16 @@ def _characters(
     document: pypdfium2.PdfDocument, index: int, page: PdfPage
 ) -> list[tuple[str, Box]]:
     """Give the characters of a page but for spaces, each with its seen box."""
-    text = document[index].get_textpage()
     found = []
     edges = [ctypes.c_double() for _ in range(4)]
-    for number in range(min(text.count_chars(), MAX_CHARACTERS)):
-        character = chr(raw.FPDFText_GetUnicode(text, number))
-        if character.isspace() or character == "\0":
-            continue
-        if raw.FPDFText_GetCharBox(text, number, *map(ctypes.byref, edges)):
-            left, right, bottom, top = (edge.value for edge in edges)
-            found.append((character, page.to_seen((left, bottom, right, top))))
+    with closing(document[index]) as drawn, closing(drawn.get_textpage()) as text:
+        for number in range(min(text.count_chars(), MAX_CHARACTERS)):
+            character = chr(raw.FPDFText_GetUnicode(text, number))
+            if character.isspace() or character == "\0":
+                continue
+            if raw.FPDFText_GetCharBox(text, number, *map(ctypes.byref, edges)):
+                left, right, bottom, top = (edge.value for edge in edges)
+                found.append((character, page.to_seen((left, bottom, right, top))))
     return found
 
 

@@ -16,11 +16,12 @@ from msb_seal.cli import main
 from msb_seal.cms.verify import check_cms
 from msb_seal.commands.places import read_place
 from msb_seal.placement import At, AtKeyword, OnEveryPage, Place, Straddle
+from msb_seal.seals.model import SealPicture
 from msb_seal.seals.verify import check_seal_signature
 from tests.identity.authorities import NOW
 from tests.seal.makers import world
 from tests.seal.ofd_documents import document, entries_of, root_of, unsealed
-from tests.seal.pdf_documents import plain, signed
+from tests.seal.pdf_documents import box_of, plain, seen, signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,7 @@ def console(
     """Call msb-seal in a folder with a document, a seal, a key and a certificate, at NOW."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("msb_seal.commands.sign.aware", lambda _: NOW)
+    monkeypatch.setattr("msb_seal.commands.keep.aware", lambda _: NOW)
     signer = world().signer
     (tmp_path / "a.ofd").write_bytes(unsealed())
     (tmp_path / "seal.esl").write_bytes(world().seal().encoded)
@@ -122,6 +124,32 @@ def test_a_pdf_is_signed_in_the_form_that_was_asked_for(
     found = signed(data)
     report = check_cms(found.value, original=found.covered, trust=world().trust, at=NOW)
     assert report.verdict is Verdict.VALID
+
+
+def test_a_seal_whose_picture_is_svg_shows_in_a_pdf(console: Console, tmp_path: Path) -> None:
+    red = (
+        b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 2">'
+        b'<rect width="4" height="2" fill="#ff0000"/></svg>'
+    )
+    seal = world().seal(picture=SealPicture("SVG", red, 40, 20))
+    (tmp_path / "svg.esl").write_bytes(seal.encoded)
+    (tmp_path / "a.pdf").write_bytes(plain())
+    words = ("--seal", "svg.esl", "--place", "page=1,x=20,y=30", "--out", "b.pdf")
+    assert console("sign", "a.pdf", *WITH_KEY, *words)[0] == 0
+    box = box_of(seen((tmp_path / "b.pdf").read_bytes()), (255, 0, 0))
+    assert box == pytest.approx((20, 30, 60, 50), abs=0.45)
+
+
+def test_a_pdf_is_kept_with_its_evidence(console: Console, tmp_path: Path) -> None:
+    (tmp_path / "a.pdf").write_bytes(plain())
+    console("sign", "a.pdf", *WITH_KEY, "--out", "b.pdf")
+    status, _, err = console("keep", "b.pdf", "--out", "c.pdf")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "no evidence" in err
+    status, out, _ = console("keep", "b.pdf", "--trust", "root.pem", "--out", "c.pdf")
+    assert (status, "c.pdf" in out) == (0, True)
+    assert b"/DSS" in (tmp_path / "c.pdf").read_bytes()
+    assert console("keep", "a.ofd", "--trust", "root.pem", "--out", "d.pdf")[0] == 2
 
 
 def test_what_only_a_pdf_takes_is_not_passed_over(console: Console, tmp_path: Path) -> None:
