@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from msb_seal.ofd.sign import prepare_ofd, seal_ofd
     from msb_seal.ofd.verify import check_ofd
     from msb_seal.pdf.evidence import add_document_timestamp, add_evidence, gather_evidence
+    from msb_seal.pdf.reserving import reserve_field
     from msb_seal.pdf.sign import PdfOptions, prepare_pdf, seal_pdf, sign_pdf
     from msb_seal.pictures.drawn import draw
     from msb_seal.placement import At, AtKeyword, OnEveryPage, Straddle
@@ -47,6 +48,7 @@ _HOMES = {
     "parse_seal": "msb_seal.seals.structure",
     "prepare_ofd": "msb_seal.ofd.sign",
     "prepare_pdf": "msb_seal.pdf.sign",
+    "reserve_field": "msb_seal.pdf.reserving",
     "seal_ofd": "msb_seal.ofd.sign",
     "seal_pdf": "msb_seal.pdf.sign",
     "sign_pdf": "msb_seal.pdf.sign",
@@ -74,6 +76,7 @@ __all__ = [
     "parse_seal",
     "prepare_ofd",
     "prepare_pdf",
+    "reserve_field",
     "seal_ofd",
     "seal_pdf",
     "sign_pdf",

@@ -71,10 +71,19 @@ def add_field(
             writer.register_annotation(page.reference, widget)
             kids.append(widget)
         signing[pdf_name("/Kids")] = generic.ArrayObject(kids)
-    fields = _fields(writer)
-    fields.append(reference)
-    writer.update_container(fields)
+    _enter(writer, reference)
     return SigningField(name, reference)
+
+
+def add_empty_field(writer: Any, page: PdfPage, rectangle: Rectangle, name: str) -> None:  # noqa: ANN401 - as above
+    """Add a field that waits to be signed; SealingRefused ("field-name") for such a name."""
+    if not name or "." in name or name in _names(writer):
+        raise refused("field-name", "域名为空、含点或已有", f"no field can be called {name!r} here")
+    entries = _widget(page, rectangle, None)
+    signing = _object({**entries, "/FT": pdf_name("/Sig"), "/T": pdf_string(name)})
+    reference = writer.add_object(signing)
+    writer.register_annotation(page.reference, reference)
+    _enter(writer, reference)
 
 
 def open_field(writer: Any, name: str, picture: PreparedPicture | None) -> SigningField:  # noqa: ANN401 - as above
@@ -189,6 +198,12 @@ def _page_of(writer: Any, widget: Any) -> PdfPage:  # noqa: ANN401 - as above
     raise refused("no-such-field", zh, en)
 
 
+def _enter(writer: Any, reference: Any) -> None:  # noqa: ANN401 - as above
+    fields = _fields(writer)
+    fields.append(reference)
+    writer.update_container(fields)
+
+
 def _fields(writer: Any) -> Any:  # noqa: ANN401 - as above
     """Give the form's fields, making form and list where there are none."""
     root = writer.root
@@ -203,11 +218,14 @@ def _fields(writer: Any) -> Any:  # noqa: ANN401 - as above
 
 
 def _free_name(writer: Any, called: str) -> str:  # noqa: ANN401 - as above
+    taken = _names(writer)
+    numbered = (f"{called}{number}" for number in range(1, _MAX_NAMES))
+    return next(name for name in numbered if name not in taken)
+
+
+def _names(writer: Any) -> set[Any]:  # noqa: ANN401 - as above
     form = entry(writer.root, "/AcroForm", {})
-    taken = {entry(field.get_object(), "/T") for field in entry(form, "/Fields", ())}
-    return next(
-        name for name in (f"{called}{n}" for n in range(1, _MAX_NAMES)) if name not in taken
-    )
+    return {entry(field.get_object(), "/T") for field in entry(form, "/Fields", ())}
 
 
 def _object(values: dict[str, Any]) -> Any:  # noqa: ANN401 - as above

@@ -80,14 +80,30 @@ def signed_fields(writer: Any) -> list[Any]:  # noqa: ANN401 - as above
     return [reference.get_object() for _, _, reference in fields]
 
 
-def refuse_locked(writer: Any) -> None:  # noqa: ANN401 - as above
-    """Refuse a document in which an earlier signature allows no change at all."""
+def refuse_forbidden(writer: Any, *, adds_to_pages: bool) -> None:  # noqa: ANN401 - as above
+    """Refuse what an earlier signature forbids: any change at all, or new fields on the pages.
+
+    adds_to_pages: whether a new field is to show. After a certifying signature readers take that
+    for a change of the pages, and where all fields are locked, for a change of those.
+    """
     for field in signed_fields(writer):
-        parameters = [entry(field, "/Lock", {})]
-        references = entry(field["/V"], "/Reference", ())
-        found = [reference.get_object() for reference in references]
-        parameters += [entry(reference, "/TransformParams", {}) for reference in found]
+        references = [one.get_object() for one in entry(field["/V"], "/Reference", ())]
+        rules = [
+            (entry(one, "/TransformMethod"), entry(one, "/TransformParams", {}))
+            for one in references
+        ]
+        rules.append((None, entry(field, "/Lock", {})))
         # 12.8.2.2: /P 1 permits nothing; a DocMDP without /P permits filling forms and signing.
-        if any(entry(one, "/P") == 1 for one in parameters):
+        if any(entry(rule, "/P") == 1 for _, rule in rules):
             zh, en = "此前的签章已锁定文件", "an earlier signature has locked the document"
+            raise refused("locked", zh, en)
+        if not adds_to_pages:
+            continue
+        if any(method == "/DocMDP" for method, _ in rules):
+            zh = "文件已认证，不能再添加可见签名域；请签入预留的签名域"
+            en = "the document is certified: no new field may show, only one made before be signed"
+            raise refused("certified", zh, en)
+        # A new field is among "all", and among all but some.
+        if any(entry(rule, "/Action") in {"/All", "/Exclude"} for _, rule in rules):
+            zh, en = "此前的签章已锁定所有域", "an earlier signature has locked all fields"
             raise refused("locked", zh, en)

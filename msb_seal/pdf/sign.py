@@ -25,7 +25,7 @@ from msb_seal.cms.making import prepare_cms
 from msb_seal.pdf.appearance import prepare_picture
 from msb_seal.pdf.embedding import write_unfilled
 from msb_seal.pdf.fields import add_field, open_field
-from msb_seal.pdf.opening import open_update, reading, refuse_locked, refused, signed_fields
+from msb_seal.pdf.opening import open_update, reading, refuse_forbidden, refused, signed_fields
 from msb_seal.pdf.pages import read_pages
 from msb_seal.pdf.texts import find_text
 from msb_seal.placement import place_seal
@@ -154,8 +154,8 @@ def prepare_pdf(
     timestamp_bytes: room for a time-stamp.
 
     SealingRefused where the file cannot be signed (`encrypted`, `hybrid`, `xfa`, `too-large`,
-    `unreadable-pdf`), an earlier signature forbids it (`locked`, `certify-late`), the place is
-    none, or seal and signer may not be used.
+    `unreadable-pdf`), an earlier signature forbids it (`locked`, `certified`, `certify-late`),
+    the place is none, or seal and signer may not be used.
     """
     moment = aware(now).replace(microsecond=0)
     shown = picture if picture is not None or seal is None else seal.picture
@@ -163,7 +163,7 @@ def prepare_pdf(
     _check_places(places, options, seal=seal, shown=shown)
     writer = open_update(data)
     with reading():
-        refuse_locked(writer)
+        refuse_forbidden(writer, adds_to_pages=bool(places))
         if options.certify is not None and signed_fields(writer):
             zh, en = "已有签名，不能再作认证签名", "only the first signature can certify"
             raise refused("certify-late", zh, en)

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import io
 import random
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from pyhanko.pdf_utils.reader import PdfFileReader
 
 from msb_identity.foundation.report import Verdict
 from msb_identity.pki.keys import KeyKind
@@ -15,6 +17,7 @@ from msb_identity.x509 import encode_pem
 from msb_seal.cms.structure import parse_cms
 from msb_seal.cms.verify import check_cms
 from msb_seal.errors import SealingRefused
+from msb_seal.pdf.reserving import reserve_field
 from msb_seal.pdf.sign import (
     PdfOptions,
     Permission,
@@ -226,7 +229,45 @@ def test_a_certified_document_says_what_may_change(permission: Permission) -> No
         assert refusal(data) == "locked"
     else:
         assert refusal(data, (), PdfOptions(certify=permission)) == "certify-late"
-        assert signed(sealed(data)).value
+        assert refusal(data) == "certified"  # readers take a new field that shows for a change
+        assert changed_fields(signed_with(KeyKind.RSA, data)) == {"Seal2"}
+
+
+@pytest.mark.parametrize("places", [HERE, [Straddle(), At(1, 1, 1)]])
+def test_pyhanko_takes_a_later_seal_for_no_change(places: list[Place]) -> None:
+    first = signed_with(KeyKind.RSA, plain(3), places=places, picture=picture())
+    second = signed_with(KeyKind.P256, first, places=places, picture=picture())
+    assert changed_fields(second) == {"Seal2"}
+
+
+def changed_fields(data: bytes) -> set[str]:
+    """Give the fields that were changed after the first signature, where that is all."""
+    first = PdfFileReader(io.BytesIO(data)).embedded_regular_signatures[0]
+    first.compute_integrity_info()
+    fields: set[str] = first.diff_result.changed_form_fields
+    return fields
+
+
+def test_a_certified_document_takes_the_seals_that_fields_were_reserved_for() -> None:
+    data = reserve_field(plain(), name="second", place=At(1, 100, 100), size_mm=(45, 45))
+    data = reserve_field(data, name="third", place=AtKeyword(KEYWORD), size_mm=(45, 45))
+    options = PdfOptions(certify=Permission.FORMS)
+    data = signed_with(KeyKind.RSA, data, places=HERE, picture=picture(), options=options)
+    data = sealed(data, in_field="second", places=())
+    assert box_of(seen(data).crop((90 * 5, 90 * 5, 800, 750)), BLUE) == pytest.approx(
+        (12.5, 22.5, 52.5, 42.5), abs=0.45
+    )
+    assert changed_fields(data) == {"second"}
+    with pytest.raises(SealingRefused, match="certified"):
+        reserve_field(data, name="fourth", place=At(1, 1, 1), size_mm=(10, 10))
+
+
+@pytest.mark.parametrize("name", ["", "a.b", "second"])
+def test_a_field_needs_a_name_of_its_own(name: str) -> None:
+    data = reserve_field(plain(), name="second", place=At(1, 100, 100), size_mm=(45, 45))
+    with pytest.raises(SealingRefused) as caught:
+        reserve_field(data, name=name, place=At(1, 1, 1), size_mm=(10, 10))
+    assert caught.value.code == "field-name"
 
 
 def test_a_final_seal_is_the_last() -> None:
@@ -295,10 +336,11 @@ def test_what_cannot_be_signed_is_refused_with_its_reason() -> None:
 @pytest.mark.parametrize(
     ("name", "code"),
     [
-        ("dss/certified-changes-permitted.pdf", None),
+        ("dss/certified-changes-permitted.pdf", "certified"),
         ("dss/pades-signed-annot-added.pdf", None),
         ("dss/pdf-with-empty-sig.pdf", None),
-        ("own/own_certified_plus_countersign.pdf", None),
+        ("own/own_B_LTA.pdf", None),
+        ("own/own_certified_plus_countersign.pdf", "certified"),
         ("dss/certified-no-change-permitted.pdf", "hybrid"),
         ("dss/hide.pdf", "unreadable-pdf"),
         ("dss/malformed-pades.pdf", "unreadable-pdf"),
