@@ -90,7 +90,7 @@ def check_cms(
 
 
 def begin_cms(
-    data: bytes,
+    data: bytes | CmsSignature,
     *,
     original: bytes,
     trust: TrustStore,
@@ -104,7 +104,8 @@ def begin_cms(
 ) -> ReportBuilder:
     """Take the steps of `check_cms` and leave the report open for those of a document's format.
 
-    proven: a time by which the signature was there for sure, by something outside of it.
+    data: as bytes, or read already. proven: a time by which the signature was there for sure, by
+    something outside of it.
     required, sentences: what these steps add.
     """
     words = {**SENTENCES, **(sentences or {})}
@@ -145,13 +146,14 @@ class _Case:
         return self.original
 
 
-def _parse(builder: ReportBuilder, data: bytes) -> CmsSignature | None:
+def _parse(builder: ReportBuilder, data: bytes | CmsSignature) -> CmsSignature | None:
     """Take the step `format`; give nothing for what is not to be judged any further."""
-    if len(data) > MAX_CMS_BYTES:
-        builder.unknown("format", "too-large", f"{len(data)} bytes")
+    size = len(data.encoded if isinstance(data, CmsSignature) else data)
+    if size > MAX_CMS_BYTES:
+        builder.unknown("format", "too-large", f"{size} bytes")
         return None
     try:
-        signature = parse_cms(data)
+        signature = data if isinstance(data, CmsSignature) else parse_cms(data)
     except CmsRefused as error:
         builder.failed("format", "malformed", str(error))
         return None

@@ -43,7 +43,6 @@ _OF_REVISION: Final = frozenset(
 )
 """Of the trailer: what is compared on its own, or says only how this revision is written."""
 _OBJECT = re.compile(rb"(?<![0-9])\d{1,10}[\x00\t\n\x0c\r ]+\d{1,5}[\x00\t\n\x0c\r ]+obj\b")
-_STREAM = re.compile(rb"(?<!end)stream\r?\n.*?endstream", re.DOTALL)
 
 
 def compare(before: Revision, after: Revision) -> Changes:
@@ -158,12 +157,26 @@ class _Document:
         known = {section.offset for section in self.after.sections}
         for section in self.after.sections:
             known |= {entry.place for entry in section.entries.values() if entry.kind == PLAIN}
-        rest = _STREAM.sub(lambda match: b" " * len(match[0]), file.data[start:])
-        for match in _OBJECT.finditer(rest):
+        for match in _OBJECT.finditer(_without_streams(file.data[start:])):
             if start + match.start() not in known:
                 self.changes.doubt(f"an object at {start + match.start()} that nothing names")
+                break
         if self.after.is_hybrid and not self.before.is_hybrid:
             self.changes.doubt("two kinds of cross-references, which readers take differently")
+
+
+def _without_streams(data: bytes) -> bytes:
+    """Blank out what stands between `stream` and `endstream`, where anything may stand."""
+    parts: list[bytes] = []
+    position = 0
+    while (start := data.find(b"stream", position)) >= 0:
+        end = data.find(b"endstream", start + len(b"stream"))
+        if end < 0:
+            break
+        parts += [data[position:start], b" " * (end - start)]
+        position = end + len(b"endstream")
+        parts.append(b" " * len(b"endstream"))
+    return b"".join([*parts, data[position:]])
 
 
 def _outside(revision: Revision) -> set[Ref]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from msb_seal.pdf.revisions import Revision
 
 MAX_COMPARED = 3_000_000
-"""So many pairs of values are compared for one signature."""
+"""So many pairs of values are compared in one file."""
 MAX_TOLD = 50
 _MAX_ACTION_VALUES = 20_000
 _MISSING: Final = "unreadable"
@@ -67,14 +67,12 @@ class Comparison:
         self.before, self.after, self.changes = before, after, changes
         self.apart: set[Ref] = set()
         self._seen: set[tuple[Ref, Ref, bool]] = set()
-        self._left = MAX_COMPARED
 
     def same(self, one: PdfValue, other: PdfValue) -> bool:
         """Whether two values, and all that they lead to, are the same."""
         probe = Comparison(self.before, self.after, Changes())
-        probe.apart, probe._left = self.apart, self._left
+        probe.apart = self.apart
         probe.compare("", one, other)
-        self._left = probe._left
         return not probe.changes.forbidden
 
     def compare(self, path: str, one: PdfValue, other: PdfValue, *, harmless: bool = False) -> None:
@@ -82,8 +80,8 @@ class Comparison:
         waiting = [(path, one, other)]
         while waiting:
             path, one, other = waiting.pop()
-            self._left -= 1
-            if self._left < 0:
+            self.after.file.compared += 1
+            if self.after.file.compared > MAX_COMPARED:
                 code = "limit"
                 raise PdfRefused(code, "对象过多", "too much to compare")
             if isinstance(one, Ref) and isinstance(other, Ref):

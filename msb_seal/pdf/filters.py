@@ -1,10 +1,11 @@
-"""What streams are packed with, as far as verifying needs it: Flate with predictors.
+"""What streams are packed with, as far as verifying needs it: Flate, its predictors, ASCII85.
 
 ISO 32000-1, clause 7.4. Never more is unpacked than a caller has room for.
 """
 
 from __future__ import annotations
 
+import base64
 import zlib
 from typing import TYPE_CHECKING
 
@@ -27,13 +28,25 @@ def decode(stream: Stream, *, limit: int) -> bytes:
     data = stream.raw
     for index, name in enumerate(filters):
         given = parameters[index] if index < len(parameters) else None
-        if name not in ("FlateDecode", "Fl"):
+        if name in ("FlateDecode", "Fl"):
+            data = _inflate(data, limit)
+            if isinstance(given, dict):
+                data = _unpredict(data, given)
+        elif name in ("ASCII85Decode", "A85"):
+            data = _from_base85(data)
+        else:
             code = "unsupported"
             raise PdfRefused(code, "不支持的过滤器", f"a filter not known here: {name!r}")
-        data = _inflate(data, limit)
-        if isinstance(given, dict):
-            data = _unpredict(data, given)
     return data
+
+
+def _from_base85(data: bytes) -> bytes:
+    """Undo ASCII85 (7.4.3)."""
+    try:
+        return base64.a85decode(data.strip().removesuffix(b"~>"), ignorechars=b"\0\t\n\x0c\r ")
+    except ValueError as error:
+        code = "malformed"
+        raise PdfRefused(code, "ASCII85 数据损坏", f"ASCII85 data is broken: {error}") from error
 
 
 def _as_list(value: PdfValue) -> list[PdfValue]:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 from msb_identity.errors import EncodingRefused
 from msb_identity.foundation.report import Outcome, ReportBuilder
 from msb_identity.pki import der
-from msb_seal.cms.structure import MAX_CMS_BYTES, parse_cms
+from msb_seal.cms.structure import MAX_CMS_BYTES, CmsSignature, parse_cms
 from msb_seal.cms.verify import begin_cms
-from msb_seal.errors import CmsRefused
+from msb_seal.errors import CmsRefused, PdfRefused
 from msb_seal.pdf.changes import compare
 from msb_seal.pdf.found import as_text
 from msb_seal.pdf.ranges import read_range
@@ -101,10 +101,19 @@ def judge_signature(case: Case, around: Circumstances, *, proven: datetime | Non
     _tell_later_changes(builder, case, around)
     if case.found.field.name:
         builder.disclose("field", case.found.field.name, label="签名域 field")
-    for key, label in (("Reason", "原因 reason"), ("Location", "地点 place")):
-        if text := as_text(around.latest.resolve(case.found.entries.get(key))):
-            builder.disclose(key.lower(), text, label=label)
+    _disclose_words(builder, case, around.latest)
     return builder.conclude()
+
+
+def _disclose_words(builder: ReportBuilder, case: Case, revision: Revision) -> None:
+    """Give the signer's own words on why and where."""
+    for key, label in (("Reason", "原因 reason"), ("Location", "地点 place")):
+        try:
+            text = as_text(revision.resolve(case.found.entries.get(key)))
+        except PdfRefused:
+            continue
+        if text:
+            builder.disclose(key.lower(), text, label=label)
 
 
 def _begin(case: Case, around: Circumstances, proven: datetime | None) -> ReportBuilder:
@@ -166,8 +175,8 @@ def _begin_kind(
             required=REQUIRED,
             sentences=SIGNATURE_SENTENCES,
         )
-    elif _is_cms(token):
-        builder = _begin_cms(case, around, token, signed, proven)
+    elif (parsed := _read_cms(token)) is not None:
+        builder = _begin_cms(case, around, parsed, signed, proven)
     else:
         builder = ReportBuilder("unknown", required=REQUIRED, sentences=SIGNATURE_SENTENCES)
     if kind != GM_SEAL:
@@ -176,20 +185,26 @@ def _begin_kind(
     return builder
 
 
-def _is_cms(token: bytes) -> bool:
+def _read_cms(token: bytes) -> CmsSignature | None:
+    if len(token) > MAX_CMS_BYTES:
+        return None
     try:
-        parse_cms(token)
+        return parse_cms(token)
     except CmsRefused:
-        return False
-    return True
+        return None
 
 
 def _begin_cms(
-    case: Case, around: Circumstances, token: bytes, signed: bytes, proven: datetime | None
+    case: Case,
+    around: Circumstances,
+    token: bytes | CmsSignature,
+    signed: bytes,
+    proven: datetime | None,
 ) -> ReportBuilder:
     kind = case.found.sub_filter
+    parsed = _read_cms(token) if isinstance(token, bytes) else token
     builder = begin_cms(
-        token,
+        parsed or token,
         # A deprecated form: the content is the document's SHA-1 digest, whatever signs it.
         original=hashlib.sha1(signed).digest() if kind == SHA1_CMS else signed,  # noqa: S324 - never valid
         trust=around.trust,
@@ -203,13 +218,9 @@ def _begin_cms(
     )
     if kind == SHA1_CMS:
         builder.unknown("algorithm", "sha1-content")
-    try:
-        parsed = parse_cms(token)
-    except CmsRefused:
-        return builder
-    if kind in DETACHED and parsed.content is not None:
+    if parsed is not None and kind in DETACHED and parsed.content is not None:
         builder.failed("format", "content-inside")
-    if kind in (*DETACHED, GM_CMS) and len(parsed.signers) > 1:
+    if parsed is not None and kind in (*DETACHED, GM_CMS) and len(parsed.signers) > 1:
         builder.failed("format", "several-signers", str(len(parsed.signers)))
     return builder
 

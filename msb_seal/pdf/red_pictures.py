@@ -37,6 +37,10 @@ _REDNESS = 60  # of 255: how far red stands out over green and blue
 _CELL_RED = 13  # of 255: a stroke of 0.2 mm through a cell of 2 mm
 _MIN_MM, _MAX_MM, _MAX_STRETCH = 14, 66, 2.2
 _MIN_FULL, _MAX_FULL = 0.04, 0.9
+MAX_THINGS = 200
+_MIN_LETTER_CELLS = 3
+_MAX_LETTERS_APART, _LINE_STRETCH = 0.6, 4
+"""Of their height: how far letters of a heading stand apart, and how long their line is."""
 # Reds as RGB and CMYK, and what names its colour elsewhere.
 _RED_PAINT = re.compile(
     rb"(?<![\w.])(?:(?:0?\.[5-9]\d*|1(?:\.0*)?)(?:\s+(?:0?\.[0-4]\d*|0(?:\.0*)?)){2}\s+(?:rg|RG|sc|SC)"
@@ -57,11 +61,12 @@ class Box:
 
 
 def find_red_seals(
-    data: bytes, *, pages: Sequence[int], signed: Mapping[int, Collection[Box]]
+    data: bytes, *, pages: Sequence[int], signed: Mapping[int, Collection[Box]], with_forms: bool
 ) -> list[str]:
     """Draw those pages (numbers from 0) and say where something looks like a seal.
 
-    signed: per page, where signatures show themselves. Raises PdfRefused if they cannot be drawn.
+    signed: per page, where signatures show themselves. with_forms: draw fields too. Raises
+    PdfRefused if they cannot be drawn.
     """
     found = []
     with one_at_a_time:
@@ -71,6 +76,8 @@ def find_red_seals(
             code = "unsupported"
             raise PdfRefused(code, "页面无法绘制", f"the pages cannot be drawn: {error}") from error
         try:
+            if with_forms:
+                document.init_forms()
             count = len(document)
             for number in pages[:MAX_DRAWN_PAGES]:
                 if number < count:
@@ -92,7 +99,7 @@ def _draw(document: pypdfium2.PdfDocument, number: int, signed: Collection[Box])
     if not 0 < width * height * scale * scale <= MAX_PAGE_PIXELS:
         code = "limit"
         raise PdfRefused(code, "页面过大", "a page is too large to be drawn")
-    bitmap = page.render(scale=scale, may_draw_forms=False)
+    bitmap = page.render(scale=scale)
     picture: Image = bitmap.to_pil().convert("RGB")
     places = bitmap.get_posconv(page)
     for box in signed:
@@ -110,26 +117,68 @@ def _draw(document: pypdfium2.PdfDocument, number: int, signed: Collection[Box])
     return picture
 
 
+@dataclass(frozen=True, slots=True)
+class _Thing:
+    """Something red and connected: where it is and how large, in cells, and how full of red."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    full: float
+
+    def is_seal(self) -> bool:
+        """Whether it has the size and the shape of a seal."""
+        across, down = self.width * _MM_PER_CELL, self.height * _MM_PER_CELL
+        return (
+            _MIN_MM <= min(across, down) <= max(across, down) <= _MAX_MM
+            and max(across, down) <= _MAX_STRETCH * min(across, down)
+            and _MIN_FULL <= self.full <= _MAX_FULL
+        )
+
+    def is_in_line_with(self, other: _Thing) -> bool:
+        """Whether both might be letters of one line."""
+        apart = max(self.left, other.left) - min(self.left + self.width, other.left + other.width)
+        return (
+            abs(self.top + self.height / 2 - other.top - other.height / 2) < self.height / 4
+            and abs(self.height - other.height) < self.height / 3
+            and apart < _MAX_LETTERS_APART * self.height
+        )
+
+
 def _seals(picture: Image) -> Iterator[str]:
     """Find connected red things as large as seals; give their sizes."""
+    things = [one for one in _things(picture) if one.height >= _MIN_LETTER_CELLS]
+    for thing in things[:MAX_THINGS]:
+        if thing.is_seal() and not _is_in_heading(thing, things[:MAX_THINGS]):
+            yield f"{thing.width * _MM_PER_CELL:.0f} × {thing.height * _MM_PER_CELL:.0f} mm"
+
+
+def _is_in_heading(thing: _Thing, things: Sequence[_Thing]) -> bool:
+    """Whether it is part of a long line of red letters (红头)."""
+    line, waiting = {thing}, [thing]
+    while waiting:
+        here = waiting.pop()
+        beside = [one for one in things if one not in line and one.is_in_line_with(here)]
+        line.update(beside)
+        waiting += beside
+    width = max(one.left + one.width for one in line) - min(one.left for one in line)
+    return width >= _LINE_STRETCH * max(one.height for one in line)
+
+
+def _things(picture: Image) -> Iterator[_Thing]:
     red, green, blue = picture.split()
     stands_out = ImageChops.subtract(red, ImageChops.lighter(green, blue))
     mask = stands_out.point(lambda value: 255 if value > _REDNESS else 0)
     cells = mask.reduce(_CELL_PIXELS)
-    width, _ = cells.size
-    values = cells.tobytes()
+    columns, values = cells.size[0], cells.tobytes()
     left = {index for index, value in enumerate(values) if value >= _CELL_RED}
     while left:
-        blob = _take_blob(left, width)
-        columns, rows = [one % width for one in blob], [one // width for one in blob]
-        across = (max(columns) - min(columns) + 1) * _MM_PER_CELL
-        down = (max(rows) - min(rows) + 1) * _MM_PER_CELL
-        if min(across, down) < _MIN_MM or max(across, down) > _MAX_MM:
-            continue
-        area = across * down / _MM_PER_CELL**2 * 255
-        full = sum(values[one] for one in blob) / area
-        if max(across, down) <= _MAX_STRETCH * min(across, down) and _MIN_FULL <= full <= _MAX_FULL:
-            yield f"{across:.0f} × {down:.0f} mm"
+        blob = _take_blob(left, columns)
+        x, y = [one % columns for one in blob], [one // columns for one in blob]
+        width, height = max(x) - min(x) + 1, max(y) - min(y) + 1
+        full = sum(values[one] for one in blob) / (width * height * 255)
+        yield _Thing(min(x), min(y), width, height, full)
 
 
 def _take_blob(left: set[int], width: int) -> list[int]:
@@ -147,15 +196,16 @@ def _take_blob(left: set[int], width: int) -> list[int]:
     return blob
 
 
-def can_show_red(revision: Revision, page: Dictionary) -> bool:
+def can_show_red(revision: Revision, page: Dictionary, *, signed: Collection[Ref]) -> bool:
     """Whether a page paints with red or with images at all, by what its streams say.
 
-    True also where that cannot be read. PdfRefused where its images are too large to be drawn.
+    signed: the widgets of signatures, which are not looked at. True also where that cannot be read.
+    PdfRefused where its images are too large to be drawn.
     """
     contents = page.get("Contents")
     listed = revision.resolve(contents)
     streams: list[PdfValue] = list(listed) if isinstance(listed, list) else [contents]
-    streams += _appearances(revision, page)
+    streams += _appearances(revision, page, signed)
     seen: set[Ref] = set()
     resources: list[PdfValue] = [_inherited(revision, page, "Resources")]
     for _ in range(MAX_RESOURCES):
@@ -193,14 +243,25 @@ def _paints_red(revision: Revision, stream: Stream) -> bool:
         return True
 
 
-def _appearances(revision: Revision, page: Dictionary) -> list[PdfValue]:
-    """Give what annotations show that are no form's."""
+def _appearances(revision: Revision, page: Dictionary, signed: Collection[Ref]) -> list[PdfValue]:
+    """Give what annotations show, but for those of signatures; a button has several looks."""
     found: list[PdfValue] = []
     for value in revision.array(page.get("Annots"))[:MAX_RESOURCES]:
-        annotation = revision.dictionary(value)
-        if annotation.get("Subtype") != "Widget":
-            found.append(revision.dictionary(annotation.get("AP")).get("N"))
+        if not isinstance(value, Ref) or value not in signed:
+            look = revision.dictionary(revision.dictionary(value).get("AP")).get("N")
+            states = revision.resolve(look)
+            found += states.values() if isinstance(states, dict) else [look]
     return found
+
+
+def has_fields(revision: Revision, page: Dictionary, *, signed: Collection[Ref]) -> bool:
+    """Whether fields other than those of signatures show something on a page."""
+    annotations = [
+        revision.dictionary(value)
+        for value in revision.array(page.get("Annots"))[:MAX_RESOURCES]
+        if not isinstance(value, Ref) or value not in signed
+    ]
+    return any(one.get("Subtype") == "Widget" and "AP" in one for one in annotations)
 
 
 def _inherited(revision: Revision, page: Dictionary, key: str) -> PdfValue:

@@ -8,6 +8,7 @@ file whose cross-references lead nowhere is refused.
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 MAX_SECTIONS = 1_000
 MAX_OBJECTS = 500_000
 MAX_HEAD_BYTES = 1_024
+MAX_SECONDS = 60
+MAX_ENTRIES = 3_000_000
+"""Of cross-references, in all revisions together that are looked at."""
 _MAX_HOPS = 32
 _TAIL_BYTES = 2_048
 _STARTXREF = re.compile(rb"startxref[\x00\t\n\x0c\r ]*(\d{1,12})[\x00\t\n\x0c\r ]*(?:%%EOF)?")
@@ -74,10 +78,19 @@ class PdfBytes:
         self.data = data
         self.parsed: dict[int, _Parsed] = {}
         self.packed: dict[tuple[int, int], Sequence[tuple[int, PdfValue]]] = {}
-        self.decoded_bytes = 0
+        self.sections: dict[int, tuple[Section, int]] = {}
+        self.decoded_bytes, self.entries_read, self.compared = 0, 0, 0
+        self._deadline = time.monotonic() + MAX_SECONDS
+
+    def check_time(self) -> None:
+        """Raise PdfRefused where reading takes longer than any honest file needs."""
+        if time.monotonic() > self._deadline:
+            code = "limit"
+            raise PdfRefused(code, "耗时过长", f"reading took more than {MAX_SECONDS} s")
 
     def object_at(self, offset: int) -> _Parsed:
         """Read the object whose header stands exactly there."""
+        self.check_time()
         if offset not in self.parsed:
             self.parsed[offset] = self._read(offset)
         return self.parsed[offset]
@@ -112,7 +125,8 @@ class Revision:
         self.entries: dict[int, Entry] = {}
         for section in reversed(self.sections):
             self.entries.update(section.entries)
-        if len(self.entries) > MAX_OBJECTS:
+        file.entries_read += len(self.entries)
+        if len(self.entries) > MAX_OBJECTS or file.entries_read > MAX_ENTRIES:
             code = "limit"
             raise PdfRefused(code, "对象过多", "the file has too many objects")
         self.trailer = self.sections[0].trailer
@@ -242,6 +256,15 @@ class Revision:
             place = section.trailer.get("Prev")
 
     def _read_section(self, offset: int) -> Section:
+        if offset not in self.file.sections:
+            self.file.sections[offset] = self._load_section(offset)
+        section, stop = self.file.sections[offset]
+        if stop > self.end:
+            _broken(f"cross-references outside the file, at {offset}")
+        return section
+
+    def _load_section(self, offset: int) -> tuple[Section, int]:
+        """Read a table or a stream; give where it ends, too."""
         data = self.file.data
         if not 0 <= offset < self.end:
             _broken(f"cross-references outside the file, at {offset}")
@@ -254,16 +277,16 @@ class Revision:
         length = parsed.value.get("Length")
         if parsed.value.get("Type") != "XRef" or not isinstance(length, int) or length < 0:
             _broken(f"no cross-references at {offset}")
-        raw = data[parsed.stream_at : min(parsed.stream_at + length, self.end)]
-        decoded = self.file.decode(Stream(parsed.value, raw))
-        return Section(offset, _read_rows(decoded, parsed.value), parsed.value)
+        stop = parsed.stream_at + length
+        decoded = self.file.decode(Stream(parsed.value, data[parsed.stream_at : stop]))
+        return Section(offset, _read_rows(decoded, parsed.value), parsed.value), stop
 
 
 def _in_use(entries: Mapping[int, Entry]) -> dict[int, Entry]:
     return {number: entry for number, entry in entries.items() if entry.kind != FREE}
 
 
-def _read_table(data: bytes, offset: int, position: int, end: int) -> Section:
+def _read_table(data: bytes, offset: int, position: int, end: int) -> tuple[Section, int]:
     entries: dict[int, Entry] = {}
     while not data.startswith(b"trailer", skip_blank(data, position)):
         head = _SUBSECTION.match(data, position)
@@ -280,10 +303,10 @@ def _read_table(data: bytes, offset: int, position: int, end: int) -> Section:
             position = row.end()
             kind = PLAIN if row[3] == b"n" else FREE
             entries[number] = Entry(kind, int(row[1]), int(row[2]))
-    trailer, _ = read_value(data, skip_blank(data, position) + len(b"trailer"))
+    trailer, stop = read_value(data, skip_blank(data, position) + len(b"trailer"))
     if not isinstance(trailer, dict):
         _broken("a trailer that is no dictionary")
-    return Section(offset, entries, trailer)
+    return Section(offset, entries, trailer), stop
 
 
 def _read_rows(data: bytes, entries: Dictionary) -> dict[int, Entry]:

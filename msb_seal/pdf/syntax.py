@@ -154,7 +154,7 @@ def _read_string(data: bytes, position: int) -> tuple[bytes, int]:
     depth = 1
     while True:
         match = _STRING_PART.match(data, position)
-        if match is None:
+        if match is None or len(parts) > MAX_ITEMS:
             _broken("a string without an end", position)
         part, position = match[0], match.end()
         if part == b")":

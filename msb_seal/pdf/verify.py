@@ -14,16 +14,16 @@ from msb_identity.foundation.report import ReportBuilder, Verdict
 from msb_identity.x509.revocation import RevocationPolicy
 from msb_seal.errors import PdfRefused
 from msb_seal.pdf.dss import with_helpers
-from msb_seal.pdf.found import FoundSignature, find_signatures, find_unlisted, in_order
+from msb_seal.pdf.found import find_signatures, find_unlisted, in_order
 from msb_seal.pdf.judged import Case, Circumstances, judge_signature
 from msb_seal.pdf.page_tree import pages_of
-from msb_seal.pdf.red_pictures import MAX_DRAWN_PAGES, Box, can_show_red, find_red_seals
+from msb_seal.pdf.red_pictures import MAX_DRAWN_PAGES, Box, can_show_red, find_red_seals, has_fields
 from msb_seal.pdf.revisions import MAX_HEAD_BYTES, PdfBytes, Revision
 from msb_seal.pdf.sentences import DOCUMENT_SENTENCES
 from msb_seal.pdf.syntax import Ref
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from datetime import datetime
 
     from msb_identity.foundation.report import Report
@@ -36,7 +36,7 @@ REQUIRED = ("format", "coverage", "unsigned-seal-picture")
 MAX_PDF_BYTES = 100_000_000
 MAX_SIGNATURES = 100
 """A crafted chain costs some 200 signature checks, and every signature has one."""
-MAX_ENDS_TRIED = 50
+MAX_ENDS_TRIED = 10
 MAX_SEARCHED_PAGES = 500
 _HEAD = b"%PDF-"
 _END = re.compile(rb"%%EOF[\t ]*(?:\r\n|\r|\n)?")
@@ -66,25 +66,39 @@ def check_pdf(
     builder = ReportBuilder(KIND, required=REQUIRED, sentences=DOCUMENT_SENTENCES)
     try:
         latest, whole = _read(builder, file)
-        if latest is None:
-            return builder.conclude()
-        found = find_signatures(latest)
-        if len(found) > MAX_SIGNATURES:
-            return _undecided(KIND, "limit", f"{len(found)} signatures")
-        strays, unlisted = find_unlisted(data, found, latest)
-        helped = with_helpers(trust, latest)
+        if latest is not None:
+            found = find_signatures(latest)
+            strays, more = find_unlisted(data, found, latest)
+            around = Circumstances(
+                with_helpers(trust, latest),
+                at,
+                revocation,
+                fetch,
+                statuses,
+                file,
+                latest,
+                whole=whole,
+            )
+            cases = [Case.of(one, file) for one in in_order([*found, *more])]
+            _tell_all(builder, cases, strays, around)
     except PdfRefused as error:
         _tell_refused(builder, error)
-        return builder.conclude()
-    around = Circumstances(helped, at, revocation, fetch, statuses, file, latest, whole=whole)
-    cases = [Case.of(one, file) for one in in_order([*found, *unlisted])]
-    if whole:
-        _tell_format(builder, data, found)
-    _tell_coverage(builder, cases, strays)
-    _tell_red_pictures(builder, cases, around)
+    return builder.conclude()
+
+
+def _tell_all(
+    builder: ReportBuilder, cases: list[Case], strays: list[int], around: Circumstances
+) -> None:
+    """Take the document's own steps, and judge every signature."""
+    if len(cases) > MAX_SIGNATURES:
+        builder.unknown("format", "limit", f"{len(cases)} signatures")
+        return
+    if around.whole:
+        _tell_format(builder, around.file.data, cases)
     for report in _judge(cases, around):
         builder.add_signature(report)
-    return builder.conclude()
+    _tell_coverage(builder, cases, strays)
+    _tell_red_pictures(builder, cases, around)
 
 
 def _read(builder: ReportBuilder, file: PdfBytes) -> tuple[Revision | None, bool]:
@@ -128,13 +142,13 @@ def _judge(cases: list[Case], around: Circumstances) -> list[Report]:
     return reports[::-1]
 
 
-def _tell_format(builder: ReportBuilder, data: bytes, found: list[FoundSignature]) -> None:
-    if not found:
+def _tell_format(builder: ReportBuilder, data: bytes, cases: list[Case]) -> None:
+    if not any(case.found.field.name for case in cases):
         builder.unknown("format", "unsigned")
     elif not data.startswith(_HEAD):
         builder.warning("format", "odd", f"{data.find(_HEAD)} bytes before %PDF-")
     else:
-        builder.ok("format", detail=str(len(found)))
+        builder.ok("format", detail=str(len(cases)))
 
 
 def _tell_coverage(builder: ReportBuilder, cases: list[Case], strays: list[int]) -> None:
@@ -160,17 +174,22 @@ def _tell_red_pictures(builder: ReportBuilder, cases: list[Case], around: Circum
     revision = around.latest
     try:
         pages = pages_of(revision)
+        widgets = {w for case in cases for w in case.found.field.widgets if isinstance(w, Ref)}
         suspects = [
             number
             for ref, number in islice(pages.items(), MAX_SEARCHED_PAGES)
-            if can_show_red(revision, revision.dictionary(ref))
+            if can_show_red(revision, revision.dictionary(ref), signed=widgets)
         ]
         signed: dict[int, list[Box]] = {}
-        for ref, box in _places(revision, cases, pages):
+        for ref, box in _places(revision, widgets, pages):
             signed.setdefault(pages[ref], []).append(box)
         # The bytes of this revision, so that what is drawn is what was read.
         data = around.file.data[: revision.end]
-        found = find_red_seals(data, pages=suspects, signed=signed) if suspects else []
+        found = []
+        if suspects:
+            looks = (revision.dictionary(ref) for ref, n in pages.items() if n in suspects)
+            fields = any(has_fields(revision, page, signed=widgets) for page in looks)
+            found = find_red_seals(data, pages=suspects, signed=signed, with_forms=fields)
     except PdfRefused as error:
         builder.warning("unsigned-seal-picture", "not-searched", error.en)
         return
@@ -183,10 +202,9 @@ def _tell_red_pictures(builder: ReportBuilder, cases: list[Case], around: Circum
 
 
 def _places(
-    revision: Revision, cases: list[Case], pages: Mapping[Ref, int]
+    revision: Revision, widgets: Collection[Ref], pages: Mapping[Ref, int]
 ) -> Iterator[tuple[Ref, Box]]:
     """Give where signatures show themselves."""
-    widgets = {w for case in cases for w in case.found.field.widgets if isinstance(w, Ref)}
     for ref in islice(pages, MAX_SEARCHED_PAGES):
         for value in revision.array(revision.dictionary(ref).get("Annots")):
             if isinstance(value, Ref) and value in widgets:

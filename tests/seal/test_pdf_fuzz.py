@@ -21,10 +21,10 @@ SEED = 20_261_122
 TRUST = trusting(ROOT, stamping().root)
 NASTY = (
     b"", b"0", b"-1", b"99999999999", b"1e9", b"<<", b">>", b"[", b"]", b"(", b")", b"<", b">",
-    b"/", b"null", b"true", b"1 0 R", b"3 0 R", b"21 0 R", b"7 0 R", b"[1 0 R]",
-    b"<</Kids[2 0 R]>>", b"(x)", b"/Sig", b"/Page", b"/Pages", b"/XRef", b"/ObjStm", b"stream\n", b"endstream",
-    b"endobj", b"xref\n", b"startxref\n0\n%%EOF", b"\0", b"\xff" * 9, b"/FlateDecode", b"-0.", b"#", b"#zz",
-    b"[0 1 2 3]", b"<</S/JavaScript>>", b"\\", b"[" * 70, b"<<" * 70,
+    b"/", b"null", b"true", b"1 0 R", b"3 0 R", b"21 0 R", b"7 0 R", b"[1 0 R]", b"(x)", b"/Sig",
+    b"<</Kids[2 0 R]>>", b"/Page", b"/Pages", b"/XRef", b"/ObjStm", b"stream\n", b"endstream",
+    b"endobj", b"xref\n", b"startxref\n0\n%%EOF", b"\0", b"\xff" * 9, b"/FlateDecode", b"-0.",
+    b"#", b"#zz", b"[0 1 2 3]", b"<</S/JavaScript>>", b"\\", b"[" * 70, b"<<" * 70,
 )  # fmt: skip
 _TOKEN = re.compile(rb"/[A-Za-z]+|\d+ 0 R|\d+|<<|>>|\[|\]|\([^)]*\)|endstream|stream|xref|endobj")
 
