@@ -86,7 +86,7 @@ class Judging:
 
     def in_future(self, moment: datetime) -> bool:
         """Whether a time that someone wrote is later than now, clocks' differences allowed for."""
-        return moment > self.now + (timedelta() if self.asserted else CLOCK_TOLERANCE)
+        return moment - self.now > (timedelta() if self.asserted else CLOCK_TOLERANCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,11 +214,15 @@ def tell_signing_time(
 
 
 def _tell_claim_beside_proof(builder: ReportBuilder, claimed: datetime, proven: datetime) -> None:
-    """Compare what the signer says with the proof: nothing is signed after it was stamped."""
+    """Compare what the signer says with the proof: nothing is signed after it was stamped.
+
+    Differences are compared, here and elsewhere: a sum may lie beyond the calendar's end.
+    """
+    later = claimed - proven
     shown = f"{proven:%Y-%m-%dT%H:%M:%SZ}, {claimed:%Y-%m-%dT%H:%M:%SZ}"
-    if claimed <= proven + CLOCK_TOLERANCE:
+    if later <= CLOCK_TOLERANCE:
         builder.ok("signing-time", "proven", shown)
-    elif claimed <= proven + LOCAL_TIME_TOLERANCE:
+    elif later <= LOCAL_TIME_TOLERANCE:
         builder.warning("signing-time", "after-proof", shown)
     else:
         builder.failed("signing-time", "after-proof", shown)

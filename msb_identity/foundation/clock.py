@@ -9,13 +9,20 @@ CHINA_TIME = timezone(timedelta(hours=8), "UTC+08:00")
 
 
 def aware(now: datetime | None) -> datetime:
-    """Give `now` in UTC, or the clock's time; ValueError for a time without a zone."""
+    """Give `now` in UTC, or the clock's time.
+
+    ValueError for a time without a zone, or one that lies outside UTC's years 1 to 9999.
+    """
     if now is None:
         return datetime.now(UTC)
     if now.tzinfo is None:
         message = "now= must carry a time zone"
         raise ValueError(message)
-    return now.astimezone(UTC)
+    try:
+        return now.astimezone(UTC)
+    except OverflowError as error:
+        message = "now= must lie within the years 1 to 9999 of UTC"
+        raise ValueError(message) from error
 
 
 def seconds(moment: datetime) -> int:

@@ -325,14 +325,13 @@ def _check_audience(builder: ReportBuilder, claims: _Claims, audience: str) -> N
 
 
 def _check_validity(builder: ReportBuilder, claims: _Claims, now: datetime) -> None:
-    latest = now + CLOCK_TOLERANCE
     if claims.exp <= claims.iat:
         builder.failed("validity", "never-valid")
     elif now >= from_seconds(claims.exp):
         builder.failed("validity", "expired", from_seconds(claims.exp).isoformat())
-    elif from_seconds(claims.iat) > latest:
+    elif from_seconds(claims.iat) - now > CLOCK_TOLERANCE:
         builder.failed("validity", "issued-in-future", from_seconds(claims.iat).isoformat())
-    elif from_seconds(claims.nbf) > latest:
+    elif from_seconds(claims.nbf) - now > CLOCK_TOLERANCE:
         builder.failed("validity", "not-yet-valid", from_seconds(claims.nbf).isoformat())
     else:
         builder.ok("validity")

@@ -1,10 +1,10 @@
 """What a certificate may be used for: the purposes we ask about, one row each.
 
 A row says which bits of keyUsage do (any one of them; an absent extension does) and which extended
-purposes do. Signing certificates in the field carry clientAuth or emailProtection, if anything: the
-extended purpose of a signer is not asked, but one made for time-stamps or OCSP alone signs nothing
-else. Sources: RFC 5280 sections 4.2.1.3 and 4.2.1.12, RFC 3161
-section 2.3, RFC 6960 section 4.2.2.2.
+purposes do. Signing certificates in the field carry clientAuth or emailProtection, some serverAuth
+beside them: the extended purpose of a signer is not asked, but one made for TLS servers,
+time-stamps or OCSP alone signs nothing else. Sources: RFC 5280 sections 4.2.1.3 and 4.2.1.12, RFC
+3161 section 2.3, RFC 6960 section 4.2.2.2.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from msb_identity.x509.certificate import Certificate
 
 _SIGNS = frozenset({KeyUsage.DIGITAL_SIGNATURE, KeyUsage.NON_REPUDIATION})
-_SERVICES = frozenset({oids.TIME_STAMPING, oids.OCSP_SIGNING})
+_SERVICES = frozenset({oids.SERVER_AUTH, oids.TIME_STAMPING, oids.OCSP_SIGNING})
 
 
 class Purpose(StrEnum):

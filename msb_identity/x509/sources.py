@@ -162,8 +162,9 @@ def _check_signature(
 
 
 def _check_times(made: datetime, following: datetime | None, case: Case) -> None:
-    if made > case.latest + TOLERANCE:
+    if made - case.latest > TOLERANCE:
         raise Unbelieved("from-future")
-    end = made + MAX_AGE_WITHOUT_NEXT if following is None else following
-    if end < case.at:
+    # Differences, since a sum may lie beyond the calendar's end.
+    too_old = case.at - made > MAX_AGE_WITHOUT_NEXT
+    if too_old if following is None else following < case.at:
         raise Unbelieved("stale")

@@ -25,7 +25,7 @@ from msb_seal.timestamp import HttpTimestampSource
 
 if TYPE_CHECKING:
     import argparse
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from msb_identity.pki.keys import SigningKey
     from msb_identity.pki.pkcs12 import KeyFile
@@ -159,6 +159,15 @@ def timestamps_of(arguments: argparse.Namespace) -> TimestampSource | None:
         return None
     fetcher = HttpFetcher(allow_private=arguments.timestamp_private)
     return HttpTimestampSource(arguments.timestamp, fetcher=fetcher)
+
+
+def days_after(start: datetime, days: timedelta) -> datetime:
+    """Give the end of a period; past the end of the calendar it was called wrongly."""
+    try:
+        return start + days
+    except OverflowError as error:
+        zh, en = "有效期晚于 9999 年", "a period may not end after the year 9999"
+        raise CommandError(zh, en) from error
 
 
 def write_new(path: Path, content: bytes) -> None:

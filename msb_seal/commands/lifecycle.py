@@ -22,6 +22,7 @@ from msb_identity.foundation.text import showable
 from msb_seal.commands.inputs import (
     add_key_arguments,
     add_timestamp_argument,
+    days_after,
     read_certificate,
     read_key,
     timestamps_of,
@@ -220,7 +221,7 @@ def _grant(folder: KeptFolder, arguments: argparse.Namespace) -> _Rows:
         user=arguments.user,
         purpose=arguments.purpose,
         valid_from=start,
-        valid_until=start + arguments.days,
+        valid_until=days_after(start, arguments.days),
         max_uses=arguments.uses,
         by=arguments.by,
     )

@@ -24,6 +24,7 @@ from msb_identity.foundation.text import showable
 from msb_seal.commands.inputs import (
     add_key_arguments,
     add_timestamp_argument,
+    days_after,
     read_certificate,
     read_key,
     timestamps_of,
@@ -119,7 +120,7 @@ def _make(arguments: argparse.Namespace) -> int:
     """制作并签名一枚电子印章 / Make a seal and sign it as its maker."""
     now = aware(None).replace(microsecond=0)
     start: datetime = arguments.from_ or now
-    end: datetime = arguments.until or start + arguments.days
+    end: datetime = arguments.until or days_after(start, arguments.days)
     width, height = arguments.size
     seal = make_seal(
         seal_id=arguments.id,

@@ -134,7 +134,7 @@ class StateLists:
                 "name": name,
                 "version": self._next_version(name, by, moment),
                 "iat": seconds(moment),
-                "exp": seconds(moment + lifetime),
+                "exp": seconds(moment) + int(lifetime.total_seconds()),
             }
             with self._store.read() as connection:
                 written = [
@@ -231,7 +231,7 @@ class PublishedStates:
         part = max(parts, key=lambda one: (one.version, len(one.prefix)))
         if moment > part.expires_at:
             raise refused("list", "expired")
-        if part.issued_at > moment + FUTURE_TOLERANCE:
+        if part.issued_at - moment > FUTURE_TOLERANCE:
             raise refused("list", "from the future")
         found = part.seals.get(fingerprint)
         if found is None:

@@ -163,7 +163,7 @@ def tell_period(builder: ReportBuilder, seal: ElectronicSeal, time: SigningTime)
         builder.failed("seal-period", code, judged.outside)
     elif judged.ended:
         builder.warning("seal-period", "ended-since", judged.ended)
-    elif time.best < seal.created - LOCAL_TIME_TOLERANCE:
+    elif seal.created - time.best > LOCAL_TIME_TOLERANCE:
         builder.warning("seal-period", "used-before-made", f"{seal.created:%Y-%m-%dT%H:%M:%SZ}")
     else:
         builder.ok("seal-period")
@@ -188,7 +188,7 @@ def tell_made(builder: ReportBuilder, seal: ElectronicSeal, judging: Judging) ->
         builder.failed("seal-period", "no-period")
     elif seal.created > seal.valid_until:
         builder.failed("seal-period", "made-after-end", shown)
-    if seal.created > judging.now + LOCAL_TIME_TOLERANCE:
+    if seal.created - judging.now > LOCAL_TIME_TOLERANCE:
         builder.failed("seal-period", "made-in-future", shown)
     elif judging.in_future(seal.created):
         builder.warning("seal-period", "made-in-future", shown)
@@ -201,10 +201,10 @@ def tell_seal_timestamp(
     if seal.timestamp is None:
         return None
     proven = tell_timestamp(builder, seal.timestamp, seal.signature, judging, prefix="seal-")
-    if proven is None or seal.created <= proven + CLOCK_TOLERANCE:
+    if proven is None or seal.created - proven <= CLOCK_TOLERANCE:
         return proven
     shown = f"{seal.created:%Y-%m-%dT%H:%M:%SZ} > {proven:%Y-%m-%dT%H:%M:%SZ}"
-    if seal.created <= proven + LOCAL_TIME_TOLERANCE:
+    if seal.created - proven <= LOCAL_TIME_TOLERANCE:
         builder.warning("timestamp", "seal-made-later", shown)
     else:
         builder.failed("timestamp", "seal-made-later", shown)

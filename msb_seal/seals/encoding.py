@@ -174,7 +174,9 @@ def ia5(text: str) -> bytes:
 
 def generalized_time(moment: datetime) -> bytes:
     """Write a time in whole seconds of UTC."""
-    return der.element(GENERALIZED_TIME, f"{moment.astimezone(UTC):%Y%m%d%H%M%SZ}".encode())
+    whole = moment.astimezone(UTC)
+    # %Y does not fill up the year everywhere.
+    return der.element(GENERALIZED_TIME, f"{whole.year:04}{whole:%m%d%H%M%SZ}".encode())
 
 
 def utc_time(moment: datetime) -> bytes:

@@ -109,6 +109,7 @@ def test_an_encrypted_key_needs_its_password(console: Console, folder: Path) -> 
     "wrong",
     [
         ["--days", "0"],
+        ["--from", "9999-12-31T00:00:00Z", "--days", "30"],
         ["--days", "30", "--until", "2027-01-01T00:00:00Z"],
         ["--until", "2027-01-01"],
         ["--until", "2020-01-01T00:00:00Z"],

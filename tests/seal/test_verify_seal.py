@@ -10,15 +10,16 @@ import pytest
 
 from msb_identity.foundation.report import Outcome, Verdict
 from msb_identity.pki.keys import KeyKind
-from msb_identity.x509 import TrustStore
+from msb_identity.x509 import TrustStore, oids
 from msb_identity.x509.crl import Revoked
 from msb_seal.errors import SealError
+from msb_seal.seals.making import list_signers
 from msb_seal.seals.model import ElectronicSeal, SealVersion
 from msb_seal.seals.status import SealState, SealStatus
-from msb_seal.seals.verify import check_seal
+from msb_seal.seals.verify import check_seal, check_seal_signature
 from msb_seal.timestamp.authority import TimestampAuthority
 from tests.identity.authorities import DAY, NOW, Entity, purposes, trusting
-from tests.seal.makers import EVERY, MADE, person, world
+from tests.seal.makers import DOCUMENT, EVERY, MADE, person, world
 
 if TYPE_CHECKING:
     from msb_identity.foundation.report import Report
@@ -28,8 +29,6 @@ MAKER = "seal-maker-certificate"
 
 
 def stamper(at: datetime, *, root: Entity | None = None) -> TimestampAuthority:
-    from msb_identity.x509 import oids
-
     issuer = root or world().root
     own = issuer.issue(
         "time-stamps",
@@ -178,6 +177,23 @@ def test_a_certificate_not_for_signing_makes_no_seal() -> None:
     maker = world().root.issue("encrypter", kind=KeyKind.SM2, usage={"key_encipherment"})
     report = judge(world().forge_seal(maker=maker))
     assert outcome(report, MAKER, "wrong-purpose") is Outcome.FAILED
+
+
+@pytest.mark.parametrize("named", [oids.SERVER_AUTH, oids.TIME_STAMPING, oids.OCSP_SIGNING])
+def test_a_certificate_for_a_service_alone_makes_no_seal_and_puts_none_on(named: str) -> None:
+    service = person(f"service {named}", extensions=[purposes(named)])
+    report = judge(world().forge_seal(maker=service))
+    assert report.verdict is Verdict.INVALID
+    assert outcome(report, MAKER, "wrong-purpose") is Outcome.FAILED
+    seal = world().forge_seal(signers=list_signers([service.certificate]))
+    signed = check_seal_signature(
+        world().forge_signature(seal, signer=service),
+        original=DOCUMENT,
+        trust=world().trust,
+        at=NOW,
+    )
+    assert signed.verdict is Verdict.INVALID
+    assert outcome(signed, "signer-certificate", "wrong-purpose") is Outcome.FAILED
 
 
 def test_a_maker_that_is_the_signer_is_a_warning() -> None:
