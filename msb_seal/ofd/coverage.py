@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from msb_seal.ofd.package import local_name, plain_text
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
@@ -54,6 +56,7 @@ _LOCATION_ATTRIBUTES = {
     "ColorSpace": ("Profile", Target.LEAF),
 }
 """Elements one of whose attributes is the place of a file."""
+_WANTED = tuple(f"{{*}}{name}" for name in (*_LOCATION_ELEMENTS, *_LOCATION_ATTRIBUTES))
 _IN_RES_FOLDER = frozenset({"MediaFile", "FontFile", "ColorSpace"})
 _ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//|\\\\")
 """A scheme, a drive or another machine: nothing in the container."""
@@ -95,19 +98,19 @@ def locations(root: etree._Element) -> Iterator[Location]:
     """Give every place of a file that an XML file of the document names.
 
     Not those of Signatures.xml and Signature.xml, which name what protects and not what is shown,
-    nor the addresses of hyperlinks.
+    nor the addresses of hyperlinks. OfdRefused ("bad-structure") where a path holds more than text.
     """
-    base = (root.get("BaseLoc") or "").strip() if _name(root) == "Res" else ""
-    for element in root.iter():
-        name = _name(element)
+    base = (root.get("BaseLoc") or "").strip() if local_name(root) == "Res" else ""
+    for element in root.iter(*_WANTED):
+        name = local_name(element)
+        if element is root:
+            continue  # Annotations.xml has the name of the element that leads to it
         if name in _LOCATION_ELEMENTS:
-            text, target = element.text, _LOCATION_ELEMENTS[name]
-        elif name in _LOCATION_ATTRIBUTES:
-            attribute, target = _LOCATION_ATTRIBUTES[name]
-            text = element.get(attribute)
+            path, target = plain_text(element), _LOCATION_ELEMENTS[name]
         else:
-            continue
-        if path := (text or "").strip():
+            attribute, target = _LOCATION_ATTRIBUTES[name]
+            path = (element.get(attribute) or "").strip()
+        if path:
             yield Location(path, target, base if name in _IN_RES_FOLDER else "")
 
 
@@ -159,8 +162,3 @@ def broken_by(
         if all(name in vouched or name in rewritten_by_signing for name in changed)
     ]
     return tuple(accounted) if changed else ()
-
-
-def _name(element: etree._Element) -> str:
-    tag = element.tag
-    return tag.rpartition("}")[2] if isinstance(tag, str) else ""

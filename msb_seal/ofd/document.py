@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msb_seal.errors import OfdRefused
 from msb_seal.ofd.boxes import read_box
-from msb_seal.ofd.package import child, child_text, local_name, may_have
+from msb_seal.ofd.package import child, child_text, local_name, may_have, plain_text
 from msb_seal.ofd.refusals import refusal
 from msb_seal.placement import Box, PageFrame
 
@@ -199,7 +199,7 @@ def _resources(
 
 
 def _texts(parent: etree._Element, name: str) -> list[str]:
-    return [(e.text or "").strip() for e in parent if local_name(e) == name]
+    return [plain_text(e) for e in parent if local_name(e) == name]
 
 
 def _read_files(

@@ -100,6 +100,7 @@ def _begin(case: Case, around: Circumstances) -> ReportBuilder:
         builder = ReportBuilder("bare", required=REQUIRED, sentences=SIGNATURE_SENTENCES)
         builder.warning("format", "bare")
         builder.unknown("signer-certificate", "no-certificate")
+        _tell_no_seal(builder, found)
     elif holds_seal or is_seal:
         builder = _begin_seal(case, around, value)
     else:
@@ -114,6 +115,7 @@ def _begin(case: Case, around: Circumstances) -> ReportBuilder:
             required=REQUIRED,
             sentences=SIGNATURE_SENTENCES,
         )
+        _tell_no_seal(builder, found)
     _compare_times(builder, found.description.time)
     if holds_seal is not is_seal:
         builder.warning("format", "type-differs")
@@ -170,6 +172,16 @@ def _tell_seal_file(builder: ReportBuilder, case: Case, signature: SealSignature
         builder.ok("seal-match")
     else:
         builder.failed("seal-match", "differs", name)
+
+
+def _tell_no_seal(builder: ReportBuilder, found: FoundSignature) -> None:
+    """Fail a value that holds no seal where Signature.xml has readers show one.
+
+    Such a picture is anybody's: a Seal.esl can be copied from every document that bears it.
+    """
+    assert found.description is not None  # noqa: S101 - without one there is a problem
+    if found.seal_name is not None or found.description.stamps:
+        builder.failed("seal-match", "no-seal", found.seal_name or "StampAnnot")
 
 
 def _compare_times(builder: ReportBuilder, claimed: datetime | None) -> None:

@@ -203,9 +203,7 @@ def parse_xml(data: bytes, *, name: str = "") -> etree._Element:
         declared and declared[1].decode().lower() not in _ENCODINGS
     ):
         raise refusal("bad-xml", name)
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, remove_pis=True
-    )
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
         element = etree.fromstring(data.lstrip(), parser)
     except (etree.XMLSyntaxError, ValueError) as error:
@@ -236,9 +234,20 @@ def child(element: etree._Element, name: str) -> etree._Element | None:
 
 
 def child_text(element: etree._Element, name: str) -> str | None:
-    """Give the stripped text of the first child of that name; None where it is not there."""
+    """Give the `plain_text` of the first child of that name; None where it is not there."""
     found = child(element, name)
-    return None if found is None else (found.text or "").strip()
+    return None if found is None else plain_text(found)
+
+
+def plain_text(element: etree._Element) -> str:
+    """Give an element's stripped text; OfdRefused ("bad-structure") where it holds anything else.
+
+    Around a comment or an element some readers take the text before it, others all of it: "ht",
+    or an address.
+    """
+    if len(element):
+        raise refusal("bad-structure", f"{local_name(element)} holds more than text")
+    return (element.text or "").strip()
 
 
 def _entry_name(entry: ArchivedEntry, oddities: set[str]) -> str | None:

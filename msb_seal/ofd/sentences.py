@@ -118,6 +118,10 @@ SIGNATURE_SENTENCES: Final[Sentences] = {
         "印章文件与签名中的印章不同，显示的印章可能是假的",
         "the seal file is not the seal that signed: the picture shown may be another's",
     ),
+    ("seal-match", "no-seal"): (
+        "显示了印章，但签名中没有印章，此印章无人签署",
+        "a seal is shown, but the signature holds none: nobody signed with it",
+    ),
     ("seal-match", "absent"): (
         "没有单独的印章文件，以签名中的印章为准",
         "there is no separate seal file; the seal inside the signature counts",

@@ -21,6 +21,8 @@ from tests.seal.ofd_documents import Entries, checked, document
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from msb_seal.seals.model import ElectronicSeal
+
 SIGN = "Doc_0/Signs/Sign_0"
 LIST = "Doc_0/Signs/Signatures.xml"
 RECORD = f'<ofd:Signature ID="1" Type="Seal" BaseLoc="/{SIGN}/Signature.xml"/>'
@@ -32,7 +34,8 @@ INVALID, UNDECIDED, VALID = Verdict.INVALID, Verdict.INDETERMINATE, Verdict.VALI
 class Forger:
     """Seals as no honest program does; the signature itself is always good.
 
-    method: the CheckMethod written. leave_out: names not protected. changes: in Signature.xml.
+    method: the CheckMethod written. leave_out: names not protected. change: in Signature.xml.
+    put_on: the seal, by default a new one.
     """
 
     leave_out: Callable[[str], bool] = lambda _: False
@@ -40,11 +43,12 @@ class Forger:
     page: str = "1"
     index: int = 0
     change: Callable[[str], str] = lambda text: text
+    put_on: ElectronicSeal | None = None
 
     def seal(self, entries: Entries) -> Entries:
         package = OfdPackage.read(archive(entries))
         slot = make_slot(package, kind=SignatureType.SEAL, index=self.index)
-        seal = world().seal()
+        seal = self.put_on or world().seal()
         files = {**slot.entries, slot.seal: Packed.of(seal.encoded)}
         digest = find_digest(self.method) or SHA256
         named = FileDigest(digest.name, self.method, digest.compute)

@@ -277,3 +277,67 @@ def test_a_file_that_is_named_and_not_there_is_only_told() -> None:
     assert report.step("coverage").code == "absent"
     entries = entries_of(data) | {"Doc_0/PublicRes.xml": b"<Res/>"}
     assert verdict_of(entries) is UNDECIDED
+
+
+IN_BETWEEN = ["<!-- -->", "<!--x-->", "<?x y?>", "<x/>"]
+PATHS = {  # the file, and a path in it, which readers could take differently
+    "Doc_0/Document.xml": [
+        "PublicRes.xml<",
+        "DocumentRes.xml<",
+        "Annots/Annotations.xml<",
+        "Attachs/Attachments.xml<",
+        "Tags/CustomTags.xml<",
+    ],
+    "Doc_0/DocumentRes.xml": ["photo.png<"],
+    "Doc_0/Annots/Annotations.xml": ["Page_0/Annotation.xml<"],
+    "Doc_0/Attachs/Attachments.xml": ["data.xml<"],
+}
+
+
+@pytest.mark.parametrize("between", IN_BETWEEN)
+@pytest.mark.parametrize(("name", "path"), [(n, p) for n, every in PATHS.items() for p in every])
+def test_a_path_that_holds_more_than_text_is_undecided(name: str, path: str, between: str) -> None:
+    for cut in (0, 3, len(path) - 1):
+        entries = document()
+        replaced(entries, name, f">{path}", f">{path[:cut]}{between}{path[cut:]}")
+        report = checked(archive(Forger().seal(entries)))
+        assert report.verdict is UNDECIDED, report.as_text()
+        assert ("unknown", "unreadable") in codes(report, "coverage")
+        assert f"/{name}" in {s.detail for s in steps(report, "coverage")}
+
+
+@pytest.mark.parametrize("between", IN_BETWEEN)
+def test_a_scheme_is_not_hidden_in_pieces(between: str) -> None:
+    for place in (f"ht{between}tp://evil.example/a.png", f"{between}http://evil.example/a.png"):
+        entries = document()
+        replaced(entries, "Doc_0/DocumentRes.xml", "photo.png", place)
+        assert verdict_of(Forger().seal(entries)) is UNDECIDED
+    entries = document()
+    res = f"<x:PageRes xmlns:x='u'>ht{between}tp://evil.example/r.xml</x:PageRes><ofd:Content>"
+    replaced(entries, "Doc_0/Pages/Page_0/Content.xml", "<ofd:Content>", res)
+    assert verdict_of(Forger().seal(entries)) is UNDECIDED
+
+
+@pytest.mark.parametrize("between", IN_BETWEEN)
+@pytest.mark.parametrize("path", ["Doc_0/Document.xml<", "/Doc_0/Signs/Signatures.xml<"])
+def test_a_path_in_ofd_xml_that_holds_more_than_text_is_invalid(path: str, between: str) -> None:
+    for cut in (0, 4, len(path) - 1):
+        place = f"{path[:cut]}{between}{path[cut:]}"
+        entries = entries_of(sealed())
+        replaced(entries, "OFD.xml", path, place)
+        report = checked(archive(entries))
+        assert report.verdict is INVALID
+        assert report.step("format").code == "malformed"
+
+
+@pytest.mark.parametrize("between", IN_BETWEEN)
+@pytest.mark.parametrize("element", ["BaseLoc", "SignedValue", "CheckValue"])
+def test_a_path_of_a_signature_that_holds_more_than_text_is_invalid(
+    element: str, between: str
+) -> None:
+    def change(text: str) -> str:
+        return text.replace(f"</ofd:{element}>", f"{between}</ofd:{element}>", 1)
+
+    report = checked(archive(Forger(change=change).seal(document())))
+    assert report.verdict is INVALID
+    assert ("failed", "signature-unreadable") in codes(report, "format")

@@ -19,6 +19,7 @@ from tests.identity.authorities import NOW
 from tests.seal.archives import archive
 from tests.seal.makers import KINDS, world
 from tests.seal.ofd_documents import bent, checked, entries_of, replaced, sealed, unsealed
+from tests.seal.ofd_forging import Forger
 from tests.seal.ofd_steps import codes
 
 SIGN = "Doc_0/Signs/Sign_0"
@@ -102,6 +103,63 @@ def test_a_value_that_is_nothing_is_invalid(value: bytes) -> None:
         report = checked(archive(entries))
         assert report.verdict is Verdict.INVALID
         assert "failed" in {outcome for outcome, _ in codes(report, "format")}
+
+
+SEAL = "<ofd:Seal><ofd:BaseLoc>{}</ofd:BaseLoc></ofd:Seal>"
+STAMP = '<ofd:StampAnnot ID="7" PageRef="1" Boundary="10 10 42 42"/>'
+
+
+def showing(
+    text: str, *, seal: bytes = b"", bare: bool = False, data: bytes | None = None
+) -> bytes:
+    """A plain signature that is good, whose Signature.xml says something more."""
+    entries = entries_of(signed(data=data))
+    folder = f"Doc_0/Signs/Sign_{0 if data is None else 1}"
+    replaced(entries, f"{folder}/Signature.xml", "</ofd:SignedInfo>", f"{text}</ofd:SignedInfo>")
+    if seal:
+        entries[f"{folder}/Seal.esl"] = seal
+    signer, original = world().signer, entries[f"{folder}/Signature.xml"]
+    prepared = prepare_content(oids.GM_DATA, sm3(original), certificate=signer.certificate)
+    value = (
+        signer.key.sign(original) if bare else prepared.finish(signer.key.sign(prepared.to_sign))
+    )
+    return archive(entries | {f"{folder}/SignedValue.dat": value})
+
+
+@pytest.mark.parametrize("bare", [False, True])
+@pytest.mark.parametrize("text", [SEAL.format("Seal.esl"), STAMP, STAMP + SEAL.format("Seal.esl")])
+def test_a_seal_is_not_shown_by_a_signature_without_one(text: str, *, bare: bool) -> None:
+    report = checked(showing(text, seal=world().seal().encoded, bare=bare))
+    assert report.verdict is Verdict.INVALID
+    assert codes(report, "seal-match") == {("failed", "no-seal")}
+    if not bare:
+        assert checked(showing("")).verdict is Verdict.VALID
+
+
+def test_a_seal_of_the_document_is_not_shown_once_more_by_a_signature_without_one() -> None:
+    text = STAMP + SEAL.format("/Doc_0/Signs/Sign_0/Seal.esl")
+    report = checked(showing(text, data=sealed()))
+    assert report.verdict is Verdict.INVALID
+    assert [s.verdict for s in report.signatures] == [Verdict.VALID, Verdict.INVALID]
+    assert report.signatures[1].step("seal-match").code == "no-seal"
+
+
+def test_two_seal_signatures_may_share_the_file_of_one_seal() -> None:
+    def share(text: str) -> str:
+        return text.replace("/Sign_1/Seal.esl</ofd:BaseLoc>", "/Sign_0/Seal.esl</ofd:BaseLoc>")
+
+    own = "Doc_0/Signs/Sign_1/Seal.esl"
+    sealer = world().sealer()
+    forger = Forger(leave_out=lambda name: name == own, change=share, put_on=sealer.seal)
+    entries = forger.seal(entries_of(sealed(sealer=sealer)))
+    assert entries.pop(own) == entries["Doc_0/Signs/Sign_0/Seal.esl"]
+    assert b"/Sign_0/Seal.esl</ofd:BaseLoc>" in entries["Doc_0/Signs/Sign_1/Signature.xml"]
+    report = checked(archive(entries))
+    assert report.verdict is Verdict.VALID
+    assert codes(report, "seal-match") == {("ok", "ok")}
+    other = world().seal(name="别的单位").encoded
+    entries["Doc_0/Signs/Sign_0/Seal.esl"] = other
+    assert codes(checked(archive(entries)), "seal-match") == {("failed", "differs")}
 
 
 def test_a_seal_follows_a_signature_and_the_other_way_round() -> None:
