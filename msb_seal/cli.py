@@ -5,6 +5,7 @@ Thin: each area's module reads its arguments, calls one public function and prin
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -17,25 +18,37 @@ EXIT_STATUS = (
     "退出码 / exit status: 0 有效 valid, 1 无效 invalid, 3 无法判定 indeterminate,"
     " 2 用法错误或文件无法读取 called wrongly or unreadable file"
 )
-_AREAS = ("picture", "seals", "sign", "keep", "verify", "lifecycle")
+_AREAS = {
+    "picture": "picture",
+    "make": "seals",
+    "show": "seals",
+    "sign": "sign",
+    "keep": "keep",
+    "verify": "verify",
+    "lifecycle": "lifecycle",
+}
+"""Each command, and the module that has it: only that one is loaded, so that verifying starts
+without databases, and keeping seals without documents."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run msb-seal with these arguments (default: the process's own); give the exit status."""
+    given = sys.argv[1:] if argv is None else list(argv)
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = _parser(given).parse_args(given)
     except SystemExit as stop:  # --help, or an error that argparse has already told
         return stop.code if isinstance(stop.code, int) else 0
     return run(lambda: int(arguments.command(arguments)))
 
 
-def _parser() -> CommandParser:
+def _parser(given: Sequence[str]) -> CommandParser:
     parser = CommandParser(
         prog="msb-seal",
         description="电子印章：制作、盖章、验章 / e-seals: make, seal, verify",
         epilog=EXIT_STATUS,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for area in _AREAS:
+    wanted = _AREAS.get(given[0]) if given else None
+    for area in dict.fromkeys(_AREAS.values()) if wanted is None else (wanted,):
         import_module(f"msb_seal.commands.{area}").add_commands(commands)
     return parser

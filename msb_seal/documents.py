@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from msb_identity.foundation.report import ReportBuilder
 from msb_identity.x509.revocation import RevocationPolicy
 from msb_seal.ofd.verify import check_ofd
-from msb_seal.pdf.verify import check_pdf
 from msb_seal.seals.structure import kind_of
 from msb_seal.seals.verify import check_seal, check_seal_signature
 
@@ -72,6 +71,8 @@ def check_document(
         builder.add_signature(report)
         return builder.conclude()
     if is_pdf(data):
+        from msb_seal.pdf.verify import check_pdf  # which loads pyHanko, and what draws
+
         return check_pdf(
             data, trust=trust, at=at, revocation=revocation, fetch=fetch, statuses=statuses
         )

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from msb_identity.envelopes.jose import MAX_JWS_CHARS
 from msb_identity.foundation.commands import CommandError, read_input
 from msb_identity.pki.formats import MAX_KEY_BYTES, load_public_key
-from msb_seal.lifecycle import PublishedStates
 
 if TYPE_CHECKING:
     import argparse
@@ -42,6 +41,8 @@ def read_states(arguments: argparse.Namespace) -> SealStatuses | None:
         raise CommandError(zh, "--seal-states and --seal-states-key go together")
     if path is None:
         return None
+    from msb_seal.lifecycle import PublishedStates  # which loads the database
+
     signer = load_public_key(read_input(arguments.seal_states_key, limit=MAX_KEY_BYTES))
     if path.is_dir():
         return PublishedStates.from_folder(path, signer=signer)
