@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from msb_seal.errors import OfdRefused
+from msb_seal.ofd.budget import EXHAUSTED
 from msb_seal.ofd.digests import find_digest
 from msb_seal.ofd.package import may_have
 from msb_seal.ofd.refusals import refusal
@@ -27,13 +28,10 @@ from msb_seal.ofd.signature_xml import (
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from msb_seal.ofd.budget import Budget
     from msb_seal.ofd.digests import FileDigest
     from msb_seal.ofd.package import OfdDocument, OfdPackage
     from msb_seal.ofd.signature_xml import Reference, SignatureDescription
-
-
-MAX_ALL_REFERENCES = 20_000
-"""So many References of all signatures together are compared: a path may be slow to resolve."""
 
 
 class State(StrEnum):
@@ -43,19 +41,6 @@ class State(StrEnum):
     CHANGED = "changed"
     MISSING = "missing"
     UNCOMPARED = "uncompared"  # by a digest that we do not have
-
-
-@dataclass(slots=True)
-class Budget:
-    """How many References may still be compared."""
-
-    left: int = MAX_ALL_REFERENCES
-
-    def spend(self, count: int) -> None:
-        """Take some; OfdRefused ("too-many-references") where they are used up."""
-        self.left -= count
-        if self.left < 0:
-            raise refusal("too-many-references", f"> {MAX_ALL_REFERENCES}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +77,17 @@ class FoundSignature:
 def find_signatures(
     package: OfdPackage, document: OfdDocument, budget: Budget
 ) -> list[FoundSignature]:
-    """Find the signatures of one document; OfdRefused where its Signatures.xml cannot be read."""
+    """Find the signatures of one document.
+
+    Raises OfdRefused where its Signatures.xml cannot be read or the budget is spent.
+    """
     if document.signatures is None:
         return []
     found: dict[str, FoundSignature] = {}
     answers = []
-    for record in read_signature_list(package.xml(document.signatures)).records:
+    records = read_signature_list(budget.xml(package, document.signatures)).records
+    budget.take_signatures(len(records))
+    for record in records:
         # A file that is named again is not read again: that alone is wrong already.
         signature = found.get(record.location) or _find(
             package, document.signatures, record, budget
@@ -113,7 +103,8 @@ def find_unlisted(
     """Find the signatures whose Signature.xml is there although no list names it.
 
     listed: the names of those that a list names. Whoever takes a line out of a list, or the list
-    out of OFD.xml, makes a seal vanish from the page while its files stay.
+    out of OFD.xml, makes a seal vanish from the page while its files stay. OfdRefused where the
+    budget is spent.
     """
     found: list[FoundSignature] = []
     for name, packed in package.entries.items():
@@ -137,8 +128,8 @@ def _find(
         name = package.resolve(list_name or record.location, record.location)
         if len(package.entry(name)) > MAX_SIGNATURE_XML_BYTES:
             raise refusal("too-large", name)
-        description = read_signature(package.xml(name))
-        budget.spend(len(description.references))
+        description = read_signature(budget.xml(package, name))
+        budget.take_files(references=len(description.references), stamps=len(description.stamps))
         seal = description.seal_location
         digest = find_digest(description.check_method)
         value_name = package.resolve(name, description.value_location)
@@ -154,6 +145,8 @@ def _find(
             files=_states(package, name, description, digest),
         )
     except OfdRefused as error:
+        if error.code == EXHAUSTED:
+            raise
         return FoundSignature(record, list_name, description_name=name, problem=error)
 
 

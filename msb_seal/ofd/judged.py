@@ -14,8 +14,9 @@ from msb_identity.errors import SignatureRefused
 from msb_identity.foundation.report import ReportBuilder
 from msb_identity.pki.curves import SM2_CURVE
 from msb_identity.pki.signatures import RAW_BYTES, numbers_from_der
+from msb_seal.cms.structure import parse_cms
 from msb_seal.cms.verify import begin_cms
-from msb_seal.errors import SealRefused
+from msb_seal.errors import CmsRefused, OfdRefused, SealRefused
 from msb_seal.ofd.coverage import broken_by, find_gap, name_some
 from msb_seal.ofd.found import FoundSignature, State
 from msb_seal.ofd.refusals import LIMITS
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from msb_identity.x509.fetch import Fetcher
     from msb_identity.x509.revocation import RevocationPolicy
     from msb_identity.x509.trust import TrustStore
+    from msb_seal.ofd.budget import Budget
     from msb_seal.ofd.package import OfdPackage
     from msb_seal.seals.model import SealSignature
     from msb_seal.seals.status import SealStatuses
@@ -39,6 +41,12 @@ if TYPE_CHECKING:
 REQUIRED = ("coverage", "later-changes")
 TIME_TOLERANCE = timedelta(days=1)
 """Zones are left out or wrong in real files; a day apart is no zone any more."""
+
+
+SEAL_SEARCHES = 3
+"""The signer's, the maker's and the time-stamp's chain."""
+PLAIN_CHAIN = 4
+"""So many certificates come with a plain signature; with more there are more ways to try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,7 @@ class Circumstances:
     revocation: RevocationPolicy | str
     fetch: Fetcher | None
     statuses: SealStatuses | None
+    budget: Budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +84,11 @@ def judge_signature(case: Case, around: Circumstances) -> Report:
     """Take every step on one signature; never raises on a bad one."""
     found = case.found
     if found.problem is not None:
-        builder = ReportBuilder("unknown", required=("format",), sentences=SIGNATURE_SENTENCES)
-        if found.problem.code in LIMITS:
-            builder.unknown("format", "limit", found.problem.en)
-        else:
-            builder.failed("format", "signature-unreadable", found.problem.en)
-        return builder.conclude()
+        return _unread(found.problem)
+    try:
+        around.budget.take_searches(_searches(_value(case)))
+    except OfdRefused as error:
+        return _unread(error)
     builder = _begin(case, around)
     _tell_files(builder, found)
     _tell_coverage(builder, case)
@@ -88,12 +96,37 @@ def judge_signature(case: Case, around: Circumstances) -> Report:
     return builder.conclude()
 
 
+def _unread(problem: OfdRefused) -> Report:
+    builder = ReportBuilder("unknown", required=("format",), sentences=SIGNATURE_SENTENCES)
+    if problem.code in LIMITS:
+        builder.unknown("format", "limit", problem.en)
+    else:
+        builder.failed("format", "signature-unreadable", problem.en)
+    return builder.conclude()
+
+
+def _searches(value: bytes) -> int:
+    """Count the searches for chains that a value may ask for, more where it brings the chains."""
+    if kind_of(value) is not None:
+        return SEAL_SEARCHES
+    try:
+        signature = parse_cms(value)
+    except CmsRefused:
+        return 1
+    chains = sum(1 + len(signer.timestamps) for signer in signature.signers)
+    return chains * max(1, len(signature.certificates) // PLAIN_CHAIN)
+
+
+def _value(case: Case) -> bytes:
+    assert case.found.value_name is not None  # noqa: S101 - without one there is a problem
+    return case.package.entry(case.found.value_name)
+
+
 def _begin(case: Case, around: Circumstances) -> ReportBuilder:
     """Take the steps of the seal signature or of the CMS, by what the value is."""
     found = case.found
     assert found.description is not None  # noqa: S101 - without one there is a problem
-    assert found.value_name is not None  # noqa: S101 - the same
-    value, is_seal = case.package.entry(found.value_name), found.record.type is SignatureType.SEAL
+    value, is_seal = _value(case), found.record.type is SignatureType.SEAL
     holds_seal = kind_of(value) is not None
     if _is_bare(value):
         # A deprecated form: SM2 over Signature.xml, by a key that nothing names.

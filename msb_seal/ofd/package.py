@@ -227,10 +227,7 @@ def local_name(element: etree._Element) -> str:
 
 def child(element: etree._Element, name: str) -> etree._Element | None:
     """Give the first child of that local name; some writers forget the namespace."""
-    for found in element:
-        if local_name(found) == name:
-            return found
-    return None
+    return next(element.iterchildren(f"{{*}}{name}"), None)
 
 
 def child_text(element: etree._Element, name: str) -> str | None:

@@ -17,6 +17,7 @@ LIMITS = frozenset(
         "too-many-entries",
         "too-many-signatures",
         "too-many-references",
+        "too-much",
         "bomb",
     }
 )
@@ -34,6 +35,7 @@ _SENTENCES = {
     "too-many-entries": ("OFD 中文件过多", "too many entries"),
     "too-many-signatures": ("签名过多", "too many signatures"),
     "too-many-references": ("签名保护的文件过多", "a signature of too many files or stamps"),
+    "too-much": ("文档内容超出处理范围", "more than is taken on in one document"),
     "too-large": ("OFD 过大", "too large"),
     "bomb": ("压缩比过高，疑似压缩炸弹", "packed too densely: a decompression bomb"),
     "bad-name": ("文件名不合法", "an entry's name that is not allowed"),

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from msb_seal.errors import OfdRefused
+from msb_seal.ofd.budget import EXHAUSTED
 from msb_seal.ofd.coverage import Target, locations
 from msb_seal.ofd.package import ROOT_NAME, may_have
 
 if TYPE_CHECKING:
+    from msb_seal.ofd.budget import Budget
     from msb_seal.ofd.coverage import Location
     from msb_seal.ofd.package import OfdPackage
 
@@ -35,14 +37,18 @@ class Shown:
     unreadable: frozenset[str]
 
 
-def find_shown(package: OfdPackage, start: str | None = None) -> Shown:
-    """Follow every place of a file from OFD.xml on, or from another entry; never raises."""
-    return _Walk(package).walk(start or package.resolve("/", ROOT_NAME))
+def find_shown(package: OfdPackage, budget: Budget, start: str | None = None) -> Shown:
+    """Follow every place of a file from OFD.xml on, or from another entry.
+
+    What cannot be read is told; OfdRefused ("too-much") only where the budget is spent.
+    """
+    return _Walk(package, budget).walk(start or package.resolve("/", ROOT_NAME))
 
 
 class _Walk:
-    def __init__(self, package: OfdPackage) -> None:
+    def __init__(self, package: OfdPackage, budget: Budget) -> None:
         self._package = package
+        self._budget = budget
         self._files: set[str] = set()
         self._absent: set[str] = set()
         self._elsewhere: set[str] = set()
@@ -56,9 +62,11 @@ class _Walk:
         while self._waiting:
             name = self._waiting.pop()
             try:
-                for location in locations(self._package.xml(name)):
+                for location in locations(self._budget.xml(self._package, name)):
                     self._follow(name, location)
-            except OfdRefused:
+            except OfdRefused as error:
+                if error.code == EXHAUSTED:
+                    raise
                 self._unreadable.add(name)
         return Shown(
             frozenset(self._files),

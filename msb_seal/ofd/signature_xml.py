@@ -227,7 +227,7 @@ def _name(element: etree._Element) -> str:
 
 
 def _children(element: etree._Element, name: str) -> Iterator[etree._Element]:
-    return (child for child in element if _name(child) == name)
+    return element.iterchildren(f"{{*}}{name}")  # found in C: there may be a million others
 
 
 def _needed(element: etree._Element, name: str) -> etree._Element:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from msb_identity.foundation.report import ReportBuilder
 from msb_identity.x509.revocation import RevocationPolicy
 from msb_seal.errors import OfdRefused
+from msb_seal.ofd.budget import Budget
 from msb_seal.ofd.coverage import find_gap, inert_names, name_some
-from msb_seal.ofd.found import Budget, find_signatures, find_unlisted
+from msb_seal.ofd.found import find_signatures, find_unlisted
 from msb_seal.ofd.judged import Case, Circumstances, judge_signature
 from msb_seal.ofd.package import OfdPackage, child, local_name
 from msb_seal.ofd.refusals import LIMITS, NOT_OFD
@@ -60,12 +61,18 @@ def check_ofd(
         package = OfdPackage.read(data)
     except OfdRefused as error:
         return _refused(error)
-    budget = Budget()
+    around = Circumstances(trust, at, revocation, fetch, statuses, Budget())
     try:
-        found = [find_signatures(package, document, budget) for document in package.documents]
-        pages = _page_ids(package)
+        return _check(package, around)
     except OfdRefused as error:
         return _refused(error)
+
+
+def _check(package: OfdPackage, around: Circumstances) -> Report:
+    """Check what was read; OfdRefused where its parts cannot be, or are too many."""
+    budget = around.budget
+    found = [find_signatures(package, document, budget) for document in package.documents]
+    pages = _page_ids(package, budget)
     listed = [signature for group in found for signature in group]
     unlisted = find_unlisted(package, _names(listed), budget)
     if not listed and not unlisted:
@@ -74,9 +81,8 @@ def check_ofd(
     groups = found if listed else [unlisted]
     builder = ReportBuilder(KIND, required=REQUIRED, sentences=DOCUMENT_SENTENCES)
     _tell_format(builder, package, listed)
-    whole = _Whole(package, groups, pages, find_shown(package))
+    whole = _Whole(package, groups, pages, find_shown(package, budget), budget)
     _tell_coverage(builder, whole, unlisted=_names(unlisted))
-    around = Circumstances(trust, at, revocation, fetch, statuses)
     for case in whole.cases():
         builder.add_signature(judge_signature(case, around))
     return builder.conclude()
@@ -90,6 +96,7 @@ class _Whole:
     groups: Sequence[Sequence[FoundSignature]]
     pages: frozenset[str]
     shown: Shown
+    budget: Budget
 
     @cached_property
     def protected(self) -> frozenset[str]:
@@ -129,7 +136,9 @@ class _Whole:
             folder = document.root.rpartition("/")[0] + "/"
             if not f"{own_folder}/".startswith(folder):
                 found |= {name for name in _protected(group) if name.startswith(folder)}
-        return frozenset(found) - find_shown(self.package, documents[number].root).files
+        return (
+            frozenset(found) - find_shown(self.package, self.budget, documents[number].root).files
+        )
 
 
 def _refused(error: OfdRefused) -> Report:
@@ -198,11 +207,11 @@ def _protected(signatures: Iterable[FoundSignature]) -> frozenset[str]:
     return frozenset(name for signature in signatures for name in signature.files)
 
 
-def _page_ids(package: OfdPackage) -> frozenset[str]:
+def _page_ids(package: OfdPackage, budget: Budget) -> frozenset[str]:
     """Give the IDs of the pages of all documents; OfdRefused where a Document.xml is broken."""
     found: set[str] = set()
     for root in {document.root for document in package.documents}:
-        pages = child(package.xml(root), "Pages")
+        pages = child(budget.xml(package, root), "Pages")
         if pages is not None:
             found |= {page.get("ID") or "" for page in pages if local_name(page) == "Page"}
     return frozenset(found)
