@@ -50,6 +50,7 @@ class Circumstances:
     revocation: RevocationPolicy | str
     fetch: Fetcher | None
     statuses: SealStatuses | None
+    makers: TrustStore | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,7 @@ def _begin_seal(case: Case, around: Circumstances, value: bytes) -> ReportBuilde
         revocation=around.revocation,
         fetch=around.fetch,
         statuses=around.statuses,
+        makers=around.makers,
         expected_property=case.found.description_name,
         required=(*REQUIRED, "seal-match"),
         sentences=SIGNATURE_SENTENCES,

@@ -48,10 +48,12 @@ def check_ofd(
     revocation: RevocationPolicy | str = RevocationPolicy.IF_PUBLISHED,
     fetch: Fetcher | None = None,
     statuses: SealStatuses | None = None,
+    makers: TrustStore | None = None,
 ) -> Report:
     """Check every signature of an OFD and what they leave open; `signatures` has one report each.
 
     at: what to take for now, the clock by default. statuses: where the state of a seal is asked.
+    makers: who vouches for makers of seals, as for `check_seal`.
 
     Never raises on bad input: what is no OFD is indeterminate and of the kind `unknown`, a broken
     one invalid at `format`, one without any signature indeterminate at `format`.
@@ -76,7 +78,7 @@ def check_ofd(
     _tell_format(builder, package, listed)
     whole = _Whole(package, groups, pages, find_shown(package))
     _tell_coverage(builder, whole, unlisted=_names(unlisted))
-    around = Circumstances(trust, at, revocation, fetch, statuses)
+    around = Circumstances(trust, at, revocation, fetch, statuses, makers)
     for case in whole.cases():
         builder.add_signature(judge_signature(case, around))
     return builder.conclude()

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from msb_identity.foundation.report import Verdict
+from msb_identity.foundation.report import Outcome, Verdict
 from msb_identity.pki.keys import KeyKind
 from msb_identity.x509 import encode_pem
 from msb_seal.cms.structure import parse_cms
 from msb_seal.cms.verify import check_cms
+from msb_seal.documents import check_document
 from msb_seal.errors import SealingRefused
 from msb_seal.pdf.sign import (
     PdfOptions,
@@ -27,7 +28,7 @@ from msb_seal.pdf.sign import (
 from msb_seal.placement import At, AtKeyword, OnEveryPage, Straddle
 from msb_seal.seals.model import SealPicture, SealVersion
 from msb_seal.seals.verify import check_seal_signature
-from tests.identity.authorities import NOW
+from tests.identity.authorities import NOW, trusting
 from tests.seal.cms_world import ROOTS, SIGNERS, TRUST
 from tests.seal.forging import stamping
 from tests.seal.makers import KINDS, world
@@ -460,3 +461,11 @@ def test_an_encrypted_file_is_named_so(tmp_path: Path, program: Callable[[str], 
     words = ["--encrypt", "", "owner", "256", "--", str(source), str(made)]
     subprocess.run([program("qpdf"), *words], check=True)
     assert refusal(made.read_bytes()) == "encrypted"
+
+
+def test_where_makers_are_named_the_maker_of_a_pdfs_seal_must_be_one() -> None:
+    own, data = world(KeyKind.SM2), sealed()
+    for makers, unknown in ((own.root, set()), (own.signer, {"seal-maker-certificate"})):
+        report = check_document(data, trust=own.trust, at=NOW, makers=trusting(makers))
+        steps = report.signatures[0].steps
+        assert {step.id for step in steps if step.outcome is Outcome.UNKNOWN} == unknown
