@@ -40,12 +40,14 @@ def check_document(
     revocation: RevocationPolicy | str = RevocationPolicy.IF_PUBLISHED,
     fetch: Fetcher | None = None,
     statuses: SealStatuses | None = None,
+    makers: TrustStore | None = None,
     original: bytes | None = None,
 ) -> Report:
     """Check a seal, a seal signature or a sealed document, whatever the bytes are.
 
     at: what to take for now, the clock by default. fetch: what fetches CRLs and OCSP answers.
-    statuses: who knows the states of seals. original: what a bare seal signature was put on.
+    statuses: who knows the states of seals. makers: who vouches for makers of seals, as for
+    `check_seal`. original: what a bare seal signature was put on.
 
     Never raises on a bad document.
     """
@@ -54,7 +56,13 @@ def check_document(
     kind = kind_of(data)
     if kind == "seal":
         return check_seal(
-            data, trust=trust, at=at, revocation=revocation, fetch=fetch, statuses=statuses
+            data,
+            trust=trust,
+            at=at,
+            revocation=revocation,
+            fetch=fetch,
+            statuses=statuses,
+            makers=makers,
         )
     if kind is not None:
         report = check_seal_signature(
@@ -65,6 +73,7 @@ def check_document(
             revocation=revocation,
             fetch=fetch,
             statuses=statuses,
+            makers=makers,
         )
         builder = ReportBuilder(kind, required=("format",), sentences=_SENTENCES)
         builder.ok("format")
@@ -74,11 +83,23 @@ def check_document(
         from msb_seal.pdf.verify import check_pdf  # which loads pyHanko, and what draws
 
         return check_pdf(
-            data, trust=trust, at=at, revocation=revocation, fetch=fetch, statuses=statuses
+            data,
+            trust=trust,
+            at=at,
+            revocation=revocation,
+            fetch=fetch,
+            statuses=statuses,
+            makers=makers,
         )
     if _ZIP_MARK in data[:_ZIP_HEAD_BYTES]:
         return check_ofd(
-            data, trust=trust, at=at, revocation=revocation, fetch=fetch, statuses=statuses
+            data,
+            trust=trust,
+            at=at,
+            revocation=revocation,
+            fetch=fetch,
+            statuses=statuses,
+            makers=makers,
         )
     return _undecided("unknown", "unknown-kind")
 

@@ -8,13 +8,14 @@ is wrong. Rules: docs/security.md, "verdicts". Used for seals (SES) and for CMS 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from msb_identity.foundation.clock import aware
 from msb_identity.foundation.report import NOT_REACHED, Outcome, Verdict
 from msb_identity.x509.chain import verify_chain
+from msb_identity.x509.purposes import Purpose
 from msb_identity.x509.revocation import RevocationPolicy
 from msb_identity.x509.sentences import SENTENCES as CERTIFICATE_SENTENCES
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from msb_identity.foundation.report import Report, ReportBuilder, Sentences, Step
     from msb_identity.x509.certificate import Certificate
     from msb_identity.x509.fetch import Fetcher
-    from msb_identity.x509.purposes import Purpose
     from msb_identity.x509.trust import TrustStore
 
 CLOCK_TOLERANCE = timedelta(seconds=60)
@@ -45,6 +45,7 @@ class Judging:
     """By whose trust, and as of when, something is judged.
 
     asserted: whether the caller said what is now (`at=`), so that no clock is in doubt.
+    makers: who vouches for makers of seals (制章人), where that is not everybody that is trusted.
     """
 
     trust: TrustStore
@@ -52,6 +53,7 @@ class Judging:
     asserted: bool
     revocation: RevocationPolicy
     fetch: Fetcher | None = None
+    makers: TrustStore | None = None
 
     @classmethod
     def of(
@@ -61,9 +63,10 @@ class Judging:
         at: datetime | None = None,
         revocation: RevocationPolicy | str = RevocationPolicy.IF_PUBLISHED,
         fetch: Fetcher | None = None,
+        makers: TrustStore | None = None,
     ) -> Judging:
         """Take what a `check_…` function was given."""
-        return cls(trust, aware(at), at is not None, RevocationPolicy(revocation), fetch)
+        return cls(trust, aware(at), at is not None, RevocationPolicy(revocation), fetch, makers)
 
     def chain(
         self,
@@ -83,6 +86,21 @@ class Judging:
             intermediates=intermediates,
             fetch=self.fetch,
         )
+
+    def chain_of_maker(self, certificate: Certificate, at: datetime) -> Report:
+        """Verify the chain of a seal's maker as of that time."""
+        makers = self.makers
+        # A maker who is named himself is still asked about like anyone: who issued, who revoked.
+        if makers is None or makers.is_anchor(certificate):
+            return self.chain(certificate, at, purpose=Purpose.SEAL)
+        helped = replace(
+            self.trust,
+            anchors=makers.anchors,
+            intermediates=(*self.trust.intermediates, *makers.intermediates),
+            crls=(*self.trust.crls, *makers.crls),
+            ocsp_answers=(*self.trust.ocsp_answers, *makers.ocsp_answers),
+        )
+        return replace(self, trust=helped).chain(certificate, at, purpose=Purpose.SEAL)
 
     def in_future(self, moment: datetime) -> bool:
         """Whether a time that someone wrote is later than now, clocks' differences allowed for."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import getpass
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from msb_seal.timestamp import HttpTimestampSource
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
     from datetime import datetime, timedelta
 
     from msb_identity.pki.keys import SigningKey
@@ -80,14 +81,26 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
 
 def read_whom(arguments: argparse.Namespace) -> Whom:
     """Read what `add_trust_arguments` took; what cannot be read was called wrongly."""
-    try:
-        trust = TrustStore.load(*arguments.trust, crls=arguments.crl)
-    except (CertificateRefused, StoreError) as error:
-        zh, en = "给出的证书或吊销列表无法读取", str(error)
-        raise CommandError(zh, en) from error
+    trust = _read_trust(*arguments.trust, crls=arguments.crl)
     private = arguments.fetch_private
     fetch = HttpFetcher(allow_private=private) if arguments.fetch or private else None
     return Whom(trust, arguments.at, RevocationPolicy(arguments.revocation), fetch)
+
+
+def read_makers(paths: Sequence[Path]) -> TrustStore | None:
+    """Read who vouches for makers of seals: each certificate in these files; None for no file."""
+    if not paths:
+        return None
+    found = _read_trust(*paths)
+    return replace(found, anchors=(*found.anchors, *found.intermediates), intermediates=())
+
+
+def _read_trust(*paths: Path, crls: Sequence[Path] = ()) -> TrustStore:
+    try:
+        return TrustStore.load(*paths, crls=crls)
+    except (CertificateRefused, StoreError) as error:
+        zh, en = "给出的证书或吊销列表无法读取", str(error)
+        raise CommandError(zh, en) from error
 
 
 def add_key_arguments(parser: argparse.ArgumentParser, *, whose: str = "") -> None:

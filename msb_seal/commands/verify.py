@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from msb_identity.foundation.commands import (
@@ -12,7 +13,7 @@ from msb_identity.foundation.commands import (
     read_input,
 )
 from msb_identity.foundation.report import exit_code
-from msb_seal.commands.inputs import add_trust_arguments, read_whom
+from msb_seal.commands.inputs import add_trust_arguments, read_makers, read_whom
 from msb_seal.commands.states import add_states_arguments, read_states
 from msb_seal.documents import MAX_DOCUMENT_BYTES, check_document
 
@@ -33,6 +34,15 @@ def add_commands(commands: _Actions) -> None:
     add_trust_arguments(verify)
     add_states_arguments(verify)
     verify.add_argument(
+        "--makers",
+        metavar="PATH",
+        type=Path,
+        action="append",
+        default=[],
+        help="只信任这些证书及其下级制章"
+        " / trust no makers of seals but these certificates and those below them",
+    )
+    verify.add_argument(
         "--original",
         metavar="FILE",
         help="签章的原文，如 Signature.xml / what a bare seal signature was put on",
@@ -47,7 +57,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     """核验印章、签章与盖章的文件 / Verify seals, seal signatures and sealed files."""
     named, whom = arguments.original, read_whom(arguments)
     original = None if named is None else read_input(named, limit=MAX_DOCUMENT_BYTES)
-    statuses = read_states(arguments)
+    statuses, makers = read_states(arguments), read_makers(arguments.makers)
     reports: list[tuple[str, Report]] = []
     unreadable = False
     for name in arguments.files:
@@ -64,6 +74,7 @@ def _verify(arguments: argparse.Namespace) -> int:
             revocation=whom.revocation,
             fetch=whom.fetch,
             statuses=statuses,
+            makers=makers,
             original=original,
         )
         reports.append((name, report))

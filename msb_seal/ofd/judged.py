@@ -58,6 +58,7 @@ class Circumstances:
     revocation: RevocationPolicy | str
     fetch: Fetcher | None
     statuses: SealStatuses | None
+    makers: TrustStore | None
     budget: Budget
 
 
@@ -168,6 +169,7 @@ def _begin_seal(case: Case, around: Circumstances, value: bytes) -> ReportBuilde
         revocation=around.revocation,
         fetch=around.fetch,
         statuses=around.statuses,
+        makers=around.makers,
         expected_property=case.found.description_name,
         required=(*REQUIRED, "seal-match"),
         sentences=SIGNATURE_SENTENCES,

@@ -49,10 +49,12 @@ def check_ofd(
     revocation: RevocationPolicy | str = RevocationPolicy.IF_PUBLISHED,
     fetch: Fetcher | None = None,
     statuses: SealStatuses | None = None,
+    makers: TrustStore | None = None,
 ) -> Report:
     """Check every signature of an OFD and what they leave open; `signatures` has one report each.
 
     at: what to take for now, the clock by default. statuses: where the state of a seal is asked.
+    makers: who vouches for makers of seals, as for `check_seal`.
 
     Never raises on bad input: what is no OFD is indeterminate and of the kind `unknown`, a broken
     one invalid at `format`, one without any signature indeterminate at `format`.
@@ -61,7 +63,7 @@ def check_ofd(
         package = OfdPackage.read(data)
     except OfdRefused as error:
         return _refused(error)
-    around = Circumstances(trust, at, revocation, fetch, statuses, Budget())
+    around = Circumstances(trust, at, revocation, fetch, statuses, makers, Budget())
     try:
         return _check(package, around)
     except OfdRefused as error:

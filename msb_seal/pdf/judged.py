@@ -60,6 +60,7 @@ class Circumstances:
     revocation: RevocationPolicy | str
     fetch: Fetcher | None
     statuses: SealStatuses | None
+    makers: TrustStore | None
     file: PdfBytes
     latest: Revision
     whole: bool
@@ -171,6 +172,7 @@ def _begin_kind(
             revocation=around.revocation,
             fetch=around.fetch,
             statuses=around.statuses,
+            makers=around.makers,
             proven=proven,
             required=REQUIRED,
             sentences=SIGNATURE_SENTENCES,

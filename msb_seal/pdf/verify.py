@@ -50,10 +50,12 @@ def check_pdf(
     revocation: RevocationPolicy | str = RevocationPolicy.IF_PUBLISHED,
     fetch: Fetcher | None = None,
     statuses: SealStatuses | None = None,
+    makers: TrustStore | None = None,
 ) -> Report:
     """Check every signature of a PDF; `signatures` of the report has one report each.
 
     at: what to take for now, the clock by default. statuses: where the state of a seal is asked.
+    makers: who vouches for makers of seals, as for `check_seal`.
 
     Never raises on bad input: what is no PDF is indeterminate and of the kind `unknown`, a broken
     one invalid at `format`, one without any signature indeterminate at `format`.
@@ -75,6 +77,7 @@ def check_pdf(
                 revocation,
                 fetch,
                 statuses,
+                makers,
                 file,
                 latest,
                 whole=whole,

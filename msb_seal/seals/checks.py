@@ -17,7 +17,6 @@ from msb_identity.errors import (
 )
 from msb_identity.foundation.report import NOT_REACHED, Outcome, Verdict
 from msb_identity.x509.certificate import Certificate
-from msb_identity.x509.purposes import Purpose
 from msb_seal.errors import SealError
 from msb_seal.judging import (
     BEFORE,
@@ -128,11 +127,11 @@ def tell_maker(
     since real seals do that; so is one that has ended since (GM/T 0031-2025).
     """
     created = seal.created
-    report = judging.chain(certificate, created, purpose=Purpose.SEAL)
+    report = judging.chain_of_maker(certificate, created)
     failures = timely_failures(report)
     notes: list[tuple[str, str]] = []
     if failures and failures <= BEFORE:
-        later = judging.chain(certificate, used.best, purpose=Purpose.SEAL)
+        later = judging.chain_of_maker(certificate, used.best)
         began = f"{certificate.not_before:%Y-%m-%dT%H:%M:%SZ}"
         if not timely_failures(later):
             report, failures = later, frozenset()
@@ -310,7 +309,7 @@ def _tell_revoked_since(
     step = report.step("revocation")
     if step.code != "revoked-later":
         return
-    latest = judging.chain(certificate, made.latest, purpose=Purpose.SEAL)
+    latest = judging.chain_of_maker(certificate, made.latest)
     if latest.step("revocation").code == "revoked":
         builder.unknown(_MAKER, "revoked-since", step.detail)
     else:

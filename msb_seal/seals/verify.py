@@ -79,11 +79,14 @@ def check_seal(
     revocation: RevocationPolicy | str = RevocationPolicy.IF_PUBLISHED,
     fetch: Fetcher | None = None,
     statuses: SealStatuses | None = None,
+    makers: TrustStore | None = None,
 ) -> Report:
     """Check a seal by itself: how it was made, and whether it may be used now.
 
     at: what to take for now, the clock by default. fetch: what fetches CRLs and OCSP answers.
-    statuses: who knows the states of seals; without one `seal-status` is skipped.
+    statuses: who knows the states of seals; without one `seal-status` is skipped. makers: to whom
+    the chain of the seal's maker must lead; without it, everybody below an anchor of `trust` may
+    make seals, since nothing in a certificate says so.
 
     Never raises on a bad seal.
     """
@@ -93,7 +96,7 @@ def check_seal(
     except SealRefused as error:
         builder.failed("format", "malformed", str(error))
         return builder.conclude()
-    judging = Judging.of(trust=trust, at=at, revocation=revocation, fetch=fetch)
+    judging = Judging.of(trust=trust, at=at, revocation=revocation, fetch=fetch, makers=makers)
     _tell_format(builder, seal.oddities, seal.extensions)
     certificate = checks.tell_seal_signature(builder, seal)
     proven = checks.tell_seal_timestamp(builder, seal, judging)
@@ -118,6 +121,7 @@ def check_seal_signature(
     revocation: RevocationPolicy | str = RevocationPolicy.IF_PUBLISHED,
     fetch: Fetcher | None = None,
     statuses: SealStatuses | None = None,
+    makers: TrustStore | None = None,
     expected_property: str | None = None,
 ) -> Report:
     """Check a seal signature; `signed_at` of the report is the time it was judged at.
@@ -136,6 +140,7 @@ def check_seal_signature(
         revocation=revocation,
         fetch=fetch,
         statuses=statuses,
+        makers=makers,
         expected_property=expected_property,
     ).conclude()
 
@@ -149,6 +154,7 @@ def begin_seal_signature(
     revocation: RevocationPolicy | str = RevocationPolicy.IF_PUBLISHED,
     fetch: Fetcher | None = None,
     statuses: SealStatuses | None = None,
+    makers: TrustStore | None = None,
     expected_property: str | None = None,
     proven: datetime | None = None,
     required: Sequence[str] = (),
@@ -171,7 +177,7 @@ def begin_seal_signature(
     builder = ReportBuilder(
         signature.version.kind, required=(*SIGNATURE_REQUIRED, *required), sentences=words
     )
-    judging = Judging.of(trust=trust, at=at, revocation=revocation, fetch=fetch)
+    judging = Judging.of(trust=trust, at=at, revocation=revocation, fetch=fetch, makers=makers)
     seal = signature.seal
     oddities = (*signature.oddities, *seal.oddities)
     _tell_format(builder, oddities, (*signature.extensions, *seal.extensions))

@@ -18,7 +18,7 @@ from msb_seal.ofd.verify import check_ofd
 from msb_seal.seals.model import SealVersion
 from msb_seal.seals.sealer import KeySealer
 from msb_seal.seals.status import SealState, SealStatus
-from tests.identity.authorities import DAY, NOW
+from tests.identity.authorities import DAY, NOW, trusting
 from tests.seal.forging import stamping
 from tests.seal.makers import person, world
 from tests.seal.ofd_documents import HERE, checked, sealed, unsealed
@@ -116,6 +116,14 @@ def test_without_trust_nobody_vouches_for_it() -> None:
     report = check_ofd(sealed(), trust=TrustStore(()), at=NOW)
     assert report.verdict is Verdict.INDETERMINATE
     assert ("unknown", "no-anchor") in codes(report, "chain")
+
+
+def test_where_makers_are_named_the_seals_maker_must_be_one() -> None:
+    own = world(KeyKind.SM2)  # that of sealed()
+    undecided = (own.signer, "indeterminate")
+    for makers, verdict in ((own.root, "valid"), (own.maker, "valid"), undecided):
+        report = check_ofd(sealed(), trust=own.trust, at=NOW, makers=trusting(makers))
+        assert report.verdict == verdict, report.as_text()
 
 
 @pytest.mark.parametrize("state", list(SealState))

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from msb_identity.foundation.report import Verdict
+from msb_identity.foundation.report import Outcome, Verdict
 from msb_identity.pki.keys import KeyKind
 from msb_seal.cms.verify import check_cms
+from msb_seal.documents import check_document
 from msb_seal.errors import SealingRefused
 from msb_seal.pdf.sign import (
     PdfOptions,
@@ -22,7 +23,7 @@ from msb_seal.pdf.sign import (
 from msb_seal.placement import At, AtKeyword, OnEveryPage
 from msb_seal.seals.model import SealPicture, SealVersion
 from msb_seal.seals.verify import check_seal_signature
-from tests.identity.authorities import NOW
+from tests.identity.authorities import NOW, trusting
 from tests.seal.cms_world import ROOTS, SIGNERS, TRUST
 from tests.seal.forging import stamping
 from tests.seal.makers import KINDS, world
@@ -197,3 +198,11 @@ def test_bent_files_are_signed_or_refused_and_nothing_else_happens() -> None:
         except SealingRefused:
             refused += 1
     assert 10 < refused < 150
+
+
+def test_where_makers_are_named_the_maker_of_a_pdfs_seal_must_be_one() -> None:
+    own, data = world(KeyKind.SM2), sealed()
+    for makers, unknown in ((own.root, set()), (own.signer, {"seal-maker-certificate"})):
+        report = check_document(data, trust=own.trust, at=NOW, makers=trusting(makers))
+        steps = report.signatures[0].steps
+        assert {step.id for step in steps if step.outcome is Outcome.UNKNOWN} == unknown

@@ -197,6 +197,13 @@ def test_with_its_original_a_bare_signature_is_valid(console: Console, folder: P
     assert "document-digest changed" in " ".join(out.split())
 
 
+def test_makers_may_be_named_by_their_own_certificates(console: Console, folder: Path) -> None:
+    arguments = ("verify", folder / "seal.esl", "--trust", folder / "root.pem", "--at", AT)
+    for makers, status in (("root", 0), ("maker", 0), ("signer", 3)):
+        assert console(*arguments, "--makers", folder / f"{makers}.pem")[0] == status
+    assert console(*arguments, "--makers", folder / "missing")[0] == 2
+
+
 def test_the_worst_file_decides_and_an_unreadable_one_before_all(
     console: Console, folder: Path
 ) -> None:

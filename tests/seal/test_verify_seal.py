@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -194,6 +195,38 @@ def test_a_certificate_for_a_service_alone_makes_no_seal_and_puts_none_on(named:
     )
     assert signed.verdict is Verdict.INVALID
     assert outcome(signed, "signer-certificate", "wrong-purpose") is Outcome.FAILED
+
+
+def test_where_makers_are_named_only_they_and_those_below_them_make_seals() -> None:
+    root = world().root
+    above = root.issue("makers of seals", ca=True, kind=KeyKind.SM2)
+    maker = above.issue("maker of seals", kind=KeyKind.SM2, usage={"digital_signature"})
+    trust = replace(world().trust, intermediates=(above.certificate,))
+    own, other = world().forge_seal(maker=maker), world().seal()
+    assert judge(own, trust=trust).verdict is Verdict.VALID
+    assert judge(own, trust=trust, makers=trusting(above)).verdict is Verdict.VALID
+    assert judge(other, trust=trust, makers=trusting(root)).verdict is Verdict.VALID
+    assert judge(own, trust=trusting(), makers=trusting(root, above)).verdict is Verdict.VALID
+    for makers in (trusting(above), TrustStore()):
+        report = judge(other, trust=trust, makers=makers)
+        assert report.verdict is Verdict.INDETERMINATE
+        assert outcome(report, MAKER, "no-anchor") is Outcome.UNKNOWN
+        signed = check_seal_signature(
+            world().forge_signature(other),
+            original=DOCUMENT,
+            trust=trust,
+            at=NOW,
+            makers=makers,
+        )
+        assert [s.id for s in signed.steps if s.outcome is Outcome.UNKNOWN] == [MAKER]
+
+
+def test_a_maker_who_is_named_himself_is_still_asked_about() -> None:
+    makers = trusting(world().maker)
+    assert judge(world().seal(), makers=makers).verdict is Verdict.VALID
+    assert judge(world().seal(), trust=TrustStore(), makers=makers).verdict is not Verdict.VALID
+    report = judge(world().seal(), trust=revoked(MADE - DAY), makers=makers)
+    assert outcome(report, MAKER, "revoked") is Outcome.FAILED
 
 
 def test_a_maker_that_is_the_signer_is_a_warning() -> None:
