@@ -167,7 +167,9 @@ def find_unlisted(
         if any(start <= match.start() < end for start, end in extents):
             continue
         strays.append(match.start())
-        if len(strays) <= MAX_UNLISTED and (one := _around(match.start(), revision)) is not None:
+        if len(strays) > MAX_UNLISTED:
+            break
+        if (one := _around(match.start(), revision)) is not None:
             found.append(one)
     return strays, found
 

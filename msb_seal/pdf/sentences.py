@@ -97,10 +97,6 @@ SIGNATURE_SENTENCES: Final[Sentences] = {
         "签名的范围不合规，无法比对之后的改动",
         "the signature's range is wrong, so that nothing could be compared",
     ),
-    ("later-changes", "limit"): (
-        "文档过大，未能比对签名之后的改动",
-        "the document is too large for its changes to be compared",
-    ),
 }
 
 DOCUMENT_SENTENCES: Final[Sentences] = {

@@ -39,7 +39,9 @@ MAX_SIGNATURES = 100
 MAX_ENDS_TRIED = 10
 MAX_SEARCHED_PAGES = 500
 _HEAD = b"%PDF-"
-_END = re.compile(rb"%%EOF[\t ]*(?:\r\n|\r|\n)?")
+_END = re.compile(
+    rb"startxref[\x00\t\n\x0c\r ]+\d{1,12}[\x00\t\n\x0c\r ]+%%EOF[\t ]*(?:\r\n|\r|\n)?"
+)
 
 
 def check_pdf(

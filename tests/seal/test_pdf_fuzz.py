@@ -100,3 +100,15 @@ def test_a_flipped_byte_of_two_signed_revisions_is_never_valid(samples: list[byt
         flipped[place] ^= 1 << generator.randrange(8)
         report = check_pdf(bytes(flipped), trust=TRUST, at=NOW)
         assert report.verdict is not Verdict.VALID, (place, data[place - 20 : place + 20])
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [b"stream\n" * 300_000, b"/ByteRange [ " * 300_000, b"%%EOF\n" * 100_000, b"(" * 500_000],
+)
+def test_what_repeats_without_end_costs_little_and_proves_nothing(tail: bytes) -> None:
+    data = signed(document())
+    last = data[data.rindex(b"startxref") :]
+    for whole in (data + tail, data + tail + last):
+        assert check_pdf(whole, trust=TRUST, at=NOW).verdict is not Verdict.INVALID
+    assert check_pdf(data, trust=TRUST, at=NOW).verdict is Verdict.VALID
