@@ -263,6 +263,6 @@ def test_many_signatures_of_thousands_of_files_cost_a_bounded_time() -> None:
     replaced(entries, LIST, RECORD, records)
     started = process_time()
     report = checked(archive(entries, stored=True))
-    assert report.verdict is INVALID
-    assert "limit" in {code for _, code in codes(report, "format")}
-    assert process_time() - started < 20
+    assert report.verdict is UNDECIDED
+    assert codes(report, "format") == {("unknown", "limit")}
+    assert process_time() - started < 3
