@@ -144,7 +144,7 @@ DOCUMENT_SENTENCES: Final[Sentences] = {
     ("format", "malformed"): ("OFD 已损坏", "the OFD is broken"),
     ("format", "unsigned"): ("文档没有任何签名或签章", "the document has no signature at all"),
     ("format", "same-file"): (
-        "两个签名指向同一个文件",
-        "two signatures point at one and the same file",
+        "两个签名指向同一个文件，或其中一个是另一个的副本",
+        "two signatures point at one and the same file, or one is a copy of the other",
     ),
 }

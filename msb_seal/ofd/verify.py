@@ -164,9 +164,7 @@ def _tell_format(
     builder: ReportBuilder, package: OfdPackage, listed: Sequence[FoundSignature]
 ) -> None:
     """Tell what is odd about the container, and how the signatures are named in it."""
-    names = [s.description_name for s in listed if s.description_name is not None]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
+    if twice := _named_twice(package, listed):
         builder.failed("format", "same-file", name_some(twice))
     elif not listed:
         builder.unknown("format", "unsigned")
@@ -174,6 +172,26 @@ def _tell_format(
         builder.warning("format", "odd", ", ".join(package.oddities))
     else:
         builder.ok("format", detail=str(len(listed)))
+
+
+def _named_twice(package: OfdPackage, listed: Sequence[FoundSignature]) -> frozenset[str]:
+    """Name the Signature.xml and values that count for two signatures, by name or by content.
+
+    A copy under another name needs no key. Equal Signature.xml are a copy even where the values
+    differ: with ECDSA anybody makes a second value out of one.
+    """
+    files = [(s.description_name, s.value_name) for s in listed]
+    twice: set[str] = set()
+    for column in zip(*files, strict=True):
+        seen: set[str | bytes] = set()
+        for name in column:
+            packed = None if name is None else package.entries.get(name)
+            if name is None or packed is None:
+                continue
+            if name in seen or packed.content in seen:
+                twice.add(name)
+            seen |= {name, packed.content}
+    return frozenset(twice)
 
 
 def _tell_coverage(builder: ReportBuilder, whole: _Whole, *, unlisted: frozenset[str]) -> None:

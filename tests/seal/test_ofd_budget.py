@@ -73,7 +73,7 @@ def test_some_large_resources_are_read() -> None:
 
 
 def test_many_stamps_are_beyond_what_is_taken_on() -> None:
-    assert is_limit(quickly(with_signatures(5, stamps=5_000)))
+    assert is_limit(quickly(with_signatures(5, stamps=4_500)))
     report = quickly(with_signatures(4, stamps=4_000))
     assert report.verdict is Verdict.INVALID
     assert report.step("format").code == "ok"
