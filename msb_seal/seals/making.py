@@ -123,9 +123,7 @@ def _sign(
 def _check_texts(**texts: str) -> None:
     for what, text in texts.items():
         if not text.strip() or len(text.encode()) > MAX_TEXT_BYTES or not text.isprintable():
-            message = (
-                f"{what}: a text of 1 to {MAX_TEXT_BYTES} bytes, neither blank nor with controls"
-            )
+            message = f"{what}: 1 to {MAX_TEXT_BYTES} bytes of text, not blank, without controls"
             raise SealRefused(message)
 
 
