@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PLACE_FORMS = (
-    "page=N|last|all,x=MM,y=MM | keyword=TEXT[,nth=N|all][,dx=MM][,dy=MM]"
+    "page=N|last|all,x=MM,y=MM | keyword=TEXT[,nth=N|-N|all][,dx=MM][,dy=MM]"
     " | straddle[,edge=right|left|top|bottom][,offset=MM][,margin=MM][,pages=N]"
 )
 _LAST = -1

@@ -265,7 +265,7 @@ def _tell_state(
 ) -> str:
     shown = f"{status.since:%Y-%m-%dT%H:%M:%SZ} {status.reason}".strip()
     if status.state is SealState.ACTIVE:
-        builder.ok("seal-status", detail=f"{status.known_at:%Y-%m-%dT%H:%M:%SZ}")
+        _tell_active(builder, status, time)
     elif status.state is SealState.VOID:
         builder.failed("seal-status", "void", shown)
     elif bare:
@@ -281,6 +281,20 @@ def _tell_state(
     else:
         builder.failed("seal-status", str(status.state), shown)
     return ""
+
+
+def _tell_active(builder: ReportBuilder, status: SealStatus, time: SigningTime) -> None:
+    """Compare when the seal became active, issued or thawed, with when it was used.
+
+    A source knows only the present state: what it was before may well have been active too.
+    """
+    since = f"{status.since:%Y-%m-%dT%H:%M:%SZ}"
+    if status.since - min(status.known_at, time.now) > CLOCK_TOLERANCE:
+        builder.unknown("seal-status", "from-future", since)
+    elif status.since - time.best > CLOCK_TOLERANCE:
+        builder.warning("seal-status", "active-later", since)
+    else:
+        builder.ok("seal-status", detail=f"{status.known_at:%Y-%m-%dT%H:%M:%SZ}")
 
 
 def _tell_chain_of_maker(builder: ReportBuilder, report: Report) -> None:

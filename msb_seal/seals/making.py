@@ -7,6 +7,7 @@ Sources: GB/T 38540-2020 clause 6, GM/T 0031-2014 clause 6.1, GM/T 0031-2025.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from msb_identity.errors import AlgorithmRefused, KeyRefused
@@ -17,7 +18,7 @@ from msb_seal.errors import SealRefused
 from msb_seal.seals import encoding
 from msb_seal.seals.algorithms import SEALING_KINDS, document_digest, own_algorithm
 from msb_seal.seals.model import SealVersion, SignerList
-from msb_seal.seals.structure import MAX_SIGNERS, parse_seal
+from msb_seal.seals.structure import MAX_SEAL_BYTES, MAX_SIGNERS, parse_seal
 from msb_seal.seals.values import MAX_TEXT_BYTES
 
 if TYPE_CHECKING:
@@ -31,6 +32,19 @@ if TYPE_CHECKING:
 
 DEFAULT_VENDOR = "MSB"
 MAX_SIDE_MM = 1_000
+MAX_PICTURE_BYTES = MAX_SEAL_BYTES // 2
+"""The certificates of all signers need room as well."""
+_PICTURE_TYPE = re.compile(r"[A-Za-z0-9]{1,16}")
+# How pictures of a type begin; of another type nothing is known.
+_PICTURE_HEADS = {
+    "png": (b"\x89PNG\r\n\x1a\n",),
+    "jpg": (b"\xff\xd8\xff",),
+    "jpeg": (b"\xff\xd8\xff",),
+    "gif": (b"GIF87a", b"GIF89a"),
+    "bmp": (b"BM",),
+    "svg": (b"<", b"\xef\xbb\xbf<"),
+    "ofd": (b"PK\x03\x04",),
+}
 _DIGEST_NAMES = {KeyKind.SM2: "SM3", KeyKind.RSA: "SHA256", KeyKind.P256: "SHA256"}
 
 
@@ -108,8 +122,8 @@ def _sign(
 
 def _check_texts(**texts: str) -> None:
     for what, text in texts.items():
-        if not text or len(text.encode()) > MAX_TEXT_BYTES or not text.isprintable():
-            message = f"{what}: a text of 1 to {MAX_TEXT_BYTES} bytes without controls is needed"
+        if not text.strip() or len(text.encode()) > MAX_TEXT_BYTES or not text.isprintable():
+            message = f"{what}: 1 to {MAX_TEXT_BYTES} bytes of text, not blank, without controls"
             raise SealRefused(message)
 
 
@@ -118,6 +132,16 @@ def _check_picture(picture: SealPicture) -> None:
         1 <= side <= MAX_SIDE_MM for side in (picture.width_mm, picture.height_mm)
     ):
         message = f"a picture needs bytes, and sides of 1 to {MAX_SIDE_MM} mm"
+        raise SealRefused(message)
+    if len(picture.data) > MAX_PICTURE_BYTES:
+        message = f"a picture of {len(picture.data)} bytes; a seal has room for {MAX_PICTURE_BYTES}"
+        raise SealRefused(message)
+    if _PICTURE_TYPE.fullmatch(picture.type) is None:
+        message = "a picture's type is a word of letters and digits, as PNG"
+        raise SealRefused(message)
+    heads = _PICTURE_HEADS.get(picture.type.lower())
+    if heads is not None and not picture.data.startswith(heads):
+        message = f"the picture is no {picture.type}"
         raise SealRefused(message)
 
 

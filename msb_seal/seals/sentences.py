@@ -165,6 +165,14 @@ SENTENCES: Sentences = {
     ("seal-status", "frozen"): ("印章已停用", "the seal is frozen"),
     ("seal-status", "cancelled"): ("印章已注销", "the seal is cancelled"),
     ("seal-status", "void"): ("印章无效，自始不得使用", "the seal is void: it never was good"),
+    ("seal-status", "active-later"): (
+        "印章在盖章之后才成为现状态：当时可能停用或尚未启用",
+        "the seal became active after it was used: it may have been frozen or not issued then",
+    ),
+    ("seal-status", "from-future"): (
+        "状态来源所记的时间在将来",
+        "the source of states gives a time in the future",
+    ),
     ("seal-status", "frozen-later"): (
         "印章在此之后被停用",
         "the seal was frozen later",

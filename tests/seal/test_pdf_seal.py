@@ -167,7 +167,7 @@ def test_what_contradicts_itself_is_refused() -> None:
     assert code(lambda: signed_with(KeyKind.RSA, options=gm)) == "key"
     assert code(lambda: signed_with(KeyKind.RSA, places=HERE)) == "picture"
     assert code(lambda: seal_pdf(plain(), sealer=sealer, options=ses, now=NOW)) == "no-place"
-    drawn = SealPicture("ofd", b"PK", 40, 40)
+    drawn = SealPicture("ofd", b"PK\3\4", 40, 40)
     assert (
         code(
             lambda: sign_pdf(

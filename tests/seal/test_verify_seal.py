@@ -273,6 +273,7 @@ class Broken:
     ("source", "wanted"),
     [
         (Told(SealState.ACTIVE), Outcome.OK),
+        (Told(SealState.ACTIVE, NOW + HOUR), Outcome.UNKNOWN),
         (Told(SealState.FROZEN), Outcome.FAILED),
         (Told(SealState.CANCELLED), Outcome.FAILED),
         (Told(SealState.VOID), Outcome.FAILED),

@@ -308,6 +308,7 @@ def test_a_seal_that_was_made_after_it_was_used_is_a_warning() -> None:
     ("source", "verdict", "step"),
     [
         (Told(SealState.ACTIVE), Verdict.VALID, None),
+        (Told(SealState.ACTIVE, NOW + HOUR), Verdict.INDETERMINATE, "seal-status"),
         (Told(SealState.FROZEN, NOW - DAY), Verdict.INVALID, "seal-status"),
         (Told(SealState.FROZEN, NOW - timedelta(minutes=1)), Verdict.INDETERMINATE, "signing-time"),
         (Told(SealState.FROZEN, NOW + DAY), Verdict.VALID, None),
@@ -322,6 +323,16 @@ def test_the_state_of_the_seal_counts_when_it_was_used(
     assert report.verdict is verdict
     decisive = report.decisive_step
     assert (decisive.id if decisive else None) == step
+
+
+def test_a_seal_that_was_put_on_before_it_was_active_is_a_warning() -> None:
+    data = world().forge_signature(world().seal(), time=NOW - DAY)
+    assert (
+        judge(data, statuses=Told(SealState.ACTIVE, NOW - 2 * DAY)).step("seal-status").code == "ok"
+    )
+    report = judge(data, statuses=Told(SealState.ACTIVE, NOW - HOUR))
+    assert report.verdict is Verdict.VALID
+    assert outcome(report, "seal-status", "active-later") is Outcome.WARNING
 
 
 def test_a_proven_signature_outlives_the_seals_freezing() -> None:
