@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from msb_identity.foundation import strict_json
 from msb_seal.ofd.compose import OfdBuilder, PageTemplate
 from msb_seal.ofd.fontfile import PreparedFont
+from msb_wallet.errors import TypeRefused
 
 if TYPE_CHECKING:
     from msb_seal.drawing import Color
@@ -29,6 +30,7 @@ SEAL_KEYWORD = "颁发机构（盖章）"
 _LABEL_X, _VALUE_X, _RIGHT = 22.0, 62.0, 188.0
 _FIRST_LINE, _FOOT = 48.0, 104.0
 _LEAST_STEP, _USUAL_STEP = 5.0, 9.5
+MAX_LINES = int((_FOOT - _FIRST_LINE) / _LEAST_STEP)
 _LABEL: Color = (90, 70, 40)
 _FRAME: Color = (176, 141, 87)
 _CODE_MM = 27.0
@@ -44,7 +46,14 @@ class FacePrinter:
 
     @classmethod
     def of(cls, type_: LicenceType) -> FacePrinter:
-        """Prepare fonts and template; OfdRefused for a character that the font lacks."""
+        """Prepare fonts and template.
+
+        OfdRefused for a character that the font lacks, TypeRefused for a type with more fields than
+        the face has lines (MAX_LINES, four of them its own).
+        """
+        if len(_labels(type_)) > MAX_LINES:
+            message = f"{type_.name}: {len(type_.fields)} fields, more than a face has lines for"
+            raise TypeRefused(message)
         fonts = {"song": PreparedFont.load("song"), "hei": PreparedFont.load("hei")}
         template = PageTemplate.make(
             fonts, lambda canvas: _draw_frame(canvas, type_), width_mm=WIDTH_MM, height_mm=HEIGHT_MM
@@ -118,7 +127,7 @@ def _values(licence: Licence) -> list[str]:
 def _lines(type_: LicenceType) -> list[tuple[float, float]]:
     """Give the y and the size of each line of the face: closer where a type has many fields."""
     count = len(_labels(type_))
-    step = max(_LEAST_STEP, min(_USUAL_STEP, (_FOOT - _FIRST_LINE) / count))
+    step = min(_USUAL_STEP, (_FOOT - _FIRST_LINE) / count)
     size = min(4.8, step * 0.62)
     return [(_FIRST_LINE + n * step, size) for n in range(count)]
 
