@@ -194,7 +194,7 @@ class _reading:  # noqa: N801 - used like contextlib.suppress
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
         if isinstance(error, Exception) and not isinstance(error, DrawingRefused):
-            message = f"{self._what}: {type(error).__name__}"
+            message = f"字体已损坏或不受支持 / {self._what}"
             raise DrawingRefused(message) from error
 
 

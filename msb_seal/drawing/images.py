@@ -60,7 +60,7 @@ class Image:
             try:
                 opened.load()
             except Exception as error:  # decoders meet broken bytes in their own ways
-                message = f"the {self.format} image is broken: {type(error).__name__}"
+                message = f"{self.format} 图片已损坏 / the {self.format} image is broken"
                 raise DrawingRefused(message) from error
             clear = "A" in opened.getbands() or "transparency" in opened.info
             return opened.convert("RGBA" if clear else "RGB")

@@ -18,6 +18,7 @@ MAX_LINE_CHARACTERS = 12
 MAX_SERIAL_CHARACTERS = 24
 MAX_NAME_CHARACTERS = 9
 _SIDES_MM = (8, 120)
+_WIDEST_OVAL = 1.6  # beyond it the ring's characters cross the border at its narrow ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,13 @@ class Emblem:
 
     image: Image = field(repr=False)
     diameter_mm: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a picture that is broken, as one cut off, or that shows nothing."""
+        pixels = self.image.pixels
+        if pixels.mode == "RGBA" and pixels.getchannel("A").getbbox() is None:
+            message = "中央图片全透明 / the emblem is transparent all over"
+            raise DrawingRefused(message)
 
 
 Centre = Star | Emblem | None
@@ -99,6 +107,12 @@ class OvalSeal:
         _check_text(self.serial, "serial", 0, MAX_SERIAL_CHARACTERS)
         _check_side(self.width_mm)
         _check_side(self.height_mm)
+        if not 1 <= self.width_mm / self.height_mm <= _WIDEST_OVAL:
+            message = (
+                f"椭圆宽应为高的 1 至 {_WIDEST_OVAL} 倍"
+                f" / an oval is 1 to {_WIDEST_OVAL} times as wide as high"
+            )
+            raise DrawingRefused(message)
         _check_border(self.border_mm, min(self.width_mm, self.height_mm))
 
 

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from msb_seal.drawing import Path, compose, joined, moved, scaled, turned
+from msb_seal.errors import DrawingRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,7 @@ _SAMPLES = 1_440  # of an ellipse's circumference, when lengths along it are mea
 _SIZES = 9  # tried, from the greatest to the least
 _WIDEST, _NARROWEST = 0.82, 0.42
 """Width of a ring's character as part of its height."""
+_NARROWEST_LINE = 0.3  # of its natural width: what is narrower cannot be read
 _FILLED = 0.88  # of the room that a character has at its inner end
 _FLATTEST = 0.8  # of the usual height or width: what is less is not stretched to fill its cell
 
@@ -160,12 +162,18 @@ class Ring:
 def on_line(
     text: str, font: Font, *, middle: tuple[float, float], height: float, width: float
 ) -> Path:
-    """Set text on a line around a middle point; narrowed where it would be wider than `width`."""
+    """Set text on a line around a middle point; narrowed where it would be wider than `width`.
+
+    DrawingRefused where it would be too narrow to be read.
+    """
     ink = Ink.of(font, text)
     em = height / ink.height
     gap = 0.12 * em
     natural = font.advance(text) * em + gap * (len(text) - 1)
     stretch = min(1.0, width / natural)
+    if stretch < _NARROWEST_LINE:
+        message = f"一行放不下 {len(text)} 个字 / no room for {len(text)} characters on a line"
+        raise DrawingRefused(message)
     x, y = middle[0] - natural * stretch / 2, middle[1] + height / 2 - ink.below * em
     parts = []
     for character in text:

@@ -46,9 +46,19 @@ def inked(picture: Pillow.Image, left: float, top: float, right: float, bottom: 
 
 
 def emblem() -> Image:
+    return image_of(Pillow.new("RGBA", (60, 60), (255, 200, 0, 255)))
+
+
+def image_of(picture: Pillow.Image) -> Image:
     written = io.BytesIO()
-    Pillow.new("RGBA", (60, 60), (255, 200, 0, 255)).save(written, "PNG")
+    picture.save(written, "PNG")
     return Image.read(written.getvalue())
+
+
+def cut_jpeg() -> bytes:
+    written = io.BytesIO()
+    Pillow.effect_noise((200, 200), 60).save(written, "JPEG")
+    return written.getvalue()[: written.tell() // 2]
 
 
 def ring_share(picture: Pillow.Image, inner: float, outer: float, sides: range) -> float:
@@ -224,6 +234,11 @@ def test_the_picture_for_a_seal_has_whole_millimetres() -> None:
         lambda: RoundSeal("测试", second="甲", second_outline=polygon([(0, 0), (9, 0), (9, 9)])),
         lambda: NameSeal("名" * 10),
         lambda: OvalSeal("测试", width_mm=1000),
+        lambda: OvalSeal("测试", width_mm=10, height_mm=60),
+        lambda: OvalSeal("测试", width_mm=80, height_mm=30),
+        lambda: draw(OvalSeal("测试", serial="1" * 24)),
+        lambda: Emblem(image_of(Pillow.new("RGBA", (60, 60)))),
+        lambda: Emblem(Image.read(cut_jpeg())),
         lambda: draw(RoundSeal("\U0001f600\U0001f600")),
         lambda: draw(RoundSeal("测试")).png(dpi=7),
     ],
