@@ -42,7 +42,7 @@ MAX_TOLD_APART = 5
 
 
 def check_ofd(
-    data: bytes,
+    data: bytes | bytearray | memoryview,
     *,
     trust: TrustStore,
     at: datetime | None = None,
@@ -55,10 +55,11 @@ def check_ofd(
     at: what to take for now, the clock by default. statuses: where the state of a seal is asked.
 
     Never raises on bad input: what is no OFD is indeterminate and of the kind `unknown`, a broken
-    one invalid at `format`, one without any signature indeterminate at `format`.
+    one invalid at `format`, one without any signature indeterminate at `format`. TypeError for what
+    is no bytes at all.
     """
     try:
-        package = OfdPackage.read(data)
+        package = OfdPackage.read(data if isinstance(data, bytes) else bytes(memoryview(data)))
     except OfdRefused as error:
         return _refused(error)
     around = Circumstances(trust, at, revocation, fetch, statuses, Budget())
