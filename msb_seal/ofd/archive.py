@@ -38,7 +38,11 @@ _ENCRYPTED_FLAGS = 0x0001 | 0x0040 | 0x2000
 _STREAMED_FLAG = 0x0008  # sizes follow the data, in a descriptor of 12 to 24 bytes
 _UTF8_FLAG = 0x0800
 _MAX_DESCRIPTOR = 24
-_UNICODE_PATH_FIELD = 0x7075
+_DESCRIPTOR_MARK = b"PK\7\x08"
+_DESCRIPTOR, _DESCRIPTOR64 = struct.Struct("<3L"), struct.Struct("<L2Q")
+_UNICODE_PATH_FIELD, _SIZES64_FIELD = 0x7075, 0x0001
+_FILE_TYPE, _SYMBOLIC_LINK = 0o170000, 0o120000  # of the Unix mode in the upper 16 bits
+_PROGRAM_MARK, _PDF_MARK, _PDF_HEAD_BYTES = b"MZ", b"%PDF-", 1024
 _ESCAPED_SIZE = 0xFFFFFFFF  # the true size stands in a ZIP64 field
 _TINY, _SMALL = 640, 8_192
 _PACK_SMALL = (3, zlib.DEFLATED, -13, 6)  # level, method, window, memory
@@ -123,6 +127,8 @@ def read_archive(data: bytes) -> tuple[list[ArchivedEntry], int]:
         data_end = data_start + record.packed_size
         if data_end > end:
             raise refusal("damaged", record.shown)
+        if record.flags & _STREAMED_FLAG:
+            _check_descriptor(data[data_end : min(end, data_end + _MAX_DESCRIPTOR)], record)
         extents.append((record.start, data_end, record.flags & _STREAMED_FLAG))
         packed = _unpack(record, view[data_start:data_end])
         entries.append(ArchivedEntry(record.raw_name, bool(record.flags & _UTF8_FLAG), packed))
@@ -215,16 +221,20 @@ def _records(
             raise refusal("damaged", "central directory")
         fields = _CENTRAL.unpack_from(data, position)
         mark, _, _, flags, method, _, _, crc, packed_size, size = fields[:10]
-        name_size, extra_size, comment_size, _, _, _, offset = fields[10:]
+        name_size, extra_size, comment_size, _, _, attributes, offset = fields[10:]
         name_start = position + _CENTRAL.size
         position = name_start + name_size + extra_size + comment_size
         if mark != _CENTRAL_MARK or position > end:
             raise refusal("damaged", "central directory")
         raw_name = data[name_start : name_start + name_size]
+        record = _Record(raw_name, flags, method, crc, packed_size, size, leading + offset)
+        if attributes >> 16 & _FILE_TYPE == _SYMBOLIC_LINK:
+            # Whoever unpacks the archive would show what it points at.
+            raise refusal("ambiguous", record.shown)
         if extra_size:
             extra_start = name_start + name_size
-            _require_one_name(raw_name, data[extra_start : extra_start + extra_size])
-        yield _Record(raw_name, flags, method, crc, packed_size, size, leading + offset)
+            _check_extra(record, data[extra_start : extra_start + extra_size])
+        yield record
     if position != end:
         raise refusal("ambiguous", "central directory")
 
@@ -265,19 +275,37 @@ def _check_local(data: bytes, record: _Record) -> int:
         raise refusal("ambiguous", record.shown)
     extra_start = name_start + name_size
     if extra_size:
-        _require_one_name(record.raw_name, data[extra_start : extra_start + extra_size])
+        _check_extra(record, data[extra_start : extra_start + extra_size])
     return int(extra_start + extra_size)
 
 
-def _require_one_name(raw_name: bytes, extra: bytes) -> None:
-    """Refuse an entry whose extra field (Info-ZIP Unicode Path) gives it a second name."""
+def _check_descriptor(found: bytes, record: _Record) -> None:
+    """Refuse sizes behind the data that are others than the directory's; some leave them out."""
+    if not found or found.startswith((_LOCAL_MARK, _CENTRAL_MARK)):
+        return
+    values = (record.crc, record.packed_size, record.size)
+    forms = (form.pack(*values) for form in (_DESCRIPTOR, _DESCRIPTOR64))
+    if not found.removeprefix(_DESCRIPTOR_MARK).startswith(tuple(forms)):
+        raise refusal("ambiguous", record.shown)
+
+
+def _check_extra(record: _Record, extra: bytes) -> None:
+    """Refuse an extra field with a second name (Info-ZIP Unicode Path) or other sizes (ZIP64).
+
+    Entries whose sizes really stand in a ZIP64 field are beyond our caps.
+    """
     position = 0
     while position + 4 <= len(extra):
         header, size = struct.unpack_from("<HH", extra, position)
         value = extra[position + 4 : position + 4 + size]
         # One byte of version, four of the CRC of the other name, then the name.
-        if header == _UNICODE_PATH_FIELD and value[5:] != raw_name:
+        if header == _UNICODE_PATH_FIELD and value[5:] != record.raw_name:
             raise refusal("ambiguous", "an entry with two names")
+        if header == _SIZES64_FIELD:
+            sizes = struct.unpack_from(f"<{min(2, len(value) // 8)}Q", value)
+            # A streaming writer leaves zeros in the local header.
+            if any(sizes) and sizes != (record.size, record.packed_size)[: len(sizes)]:
+                raise refusal("ambiguous", record.shown)
         position += 4 + size
 
 
@@ -304,6 +332,10 @@ def _require_nothing_between(
     """Refuse overlaps, and anything between entries that a streaming reader would take for one."""
     if data.find(_LOCAL_MARK, 0, leading) >= 0:
         raise refusal("ambiguous", "an archive before the archive")
+    head = data[: min(leading, _PDF_HEAD_BYTES)]
+    if _PDF_MARK in head or head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"<", _PROGRAM_MARK)):
+        # By its beginning it is a PDF, a page of the web or a program, and shown as such.
+        raise refusal("ambiguous", "another kind of file before the archive")
     starts = [start for start, _, _ in extents[1:]] + [end]
     for (_, stop, streamed), next_start in zip(extents, starts, strict=False):
         gap = next_start - stop

@@ -19,6 +19,7 @@ from msb_seal.cms.verify import begin_cms
 from msb_seal.errors import CmsRefused, OfdRefused, SealRefused
 from msb_seal.ofd.coverage import broken_by, find_gap, name_some
 from msb_seal.ofd.found import FoundSignature, State
+from msb_seal.ofd.methods import kind_of_method
 from msb_seal.ofd.refusals import LIMITS
 from msb_seal.ofd.sentences import SIGNATURE_SENTENCES
 from msb_seal.ofd.signature_xml import SignatureType
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
     from msb_identity.x509.fetch import Fetcher
     from msb_identity.x509.revocation import RevocationPolicy
     from msb_identity.x509.trust import TrustStore
+    from msb_seal.cms.structure import CmsSignature
     from msb_seal.ofd.budget import Budget
     from msb_seal.ofd.package import OfdPackage
+    from msb_seal.ofd.signature_xml import SignatureDescription
     from msb_seal.seals.model import SealSignature
     from msb_seal.seals.status import SealStatuses
 
@@ -43,6 +46,8 @@ TIME_TOLERANCE = timedelta(days=1)
 """Zones are left out or wrong in real files; a day apart is no zone any more."""
 
 
+SM2_WITH_SM3 = "1.2.156.10197.1.501"
+"""Of a value that names none: only SM2 has the bare form."""
 SEAL_SEARCHES = 3
 """The signer's, the maker's and the time-stamp's chain."""
 PLAIN_CHAIN = 4
@@ -110,12 +115,18 @@ def _searches(value: bytes) -> int:
     """Count the searches for chains that a value may ask for, more where it brings the chains."""
     if kind_of(value) is not None:
         return SEAL_SEARCHES
-    try:
-        signature = parse_cms(value)
-    except CmsRefused:
+    signature = _read_cms(value)
+    if signature is None:
         return 1
     chains = sum(1 + len(signer.timestamps) for signer in signature.signers)
     return chains * max(1, len(signature.certificates) // PLAIN_CHAIN)
+
+
+def _read_cms(value: bytes) -> CmsSignature | None:
+    try:
+        return parse_cms(value)
+    except CmsRefused:
+        return None  # whose step `format` fails
 
 
 def _value(case: Case) -> bytes:
@@ -135,6 +146,7 @@ def _begin(case: Case, around: Circumstances) -> ReportBuilder:
         builder.warning("format", "bare")
         builder.unknown("signer-certificate", "no-certificate")
         _tell_no_seal(builder, found)
+        _tell_method(builder, found, [SM2_WITH_SM3])
     elif holds_seal or is_seal:
         builder = _begin_seal(case, around, value)
     else:
@@ -150,7 +162,10 @@ def _begin(case: Case, around: Circumstances) -> ReportBuilder:
             sentences=SIGNATURE_SENTENCES,
         )
         _tell_no_seal(builder, found)
-    _compare_times(builder, found.description.time)
+        signature = _read_cms(value)
+        signers = signature.signers if signature else ()
+        _tell_method(builder, found, [signer.signature_algorithm.oid for signer in signers])
+    _tell_times(builder, found.description)
     if holds_seal is not is_seal:
         builder.warning("format", "type-differs")
     return builder
@@ -176,6 +191,7 @@ def _begin_seal(case: Case, around: Circumstances, value: bytes) -> ReportBuilde
     )
     if signature is not None:
         _tell_seal_file(builder, case, signature)
+        _tell_method(builder, case.found, [signature.signature_algorithm])
     return builder
 
 
@@ -219,8 +235,18 @@ def _tell_no_seal(builder: ReportBuilder, found: FoundSignature) -> None:
         builder.failed("seal-match", "no-seal", found.seal_name or "StampAnnot")
 
 
-def _compare_times(builder: ReportBuilder, claimed: datetime | None) -> None:
-    signed_at = builder.signed_at
+def _tell_method(builder: ReportBuilder, found: FoundSignature, algorithms: Sequence[str]) -> None:
+    """Warn where SignatureMethod names another kind of key than the value's algorithms."""
+    method = found.description.method if found.description else ""
+    kinds = {kind_of_method(algorithm) for algorithm in algorithms}
+    if method and kinds and kinds != {kind_of_method(method)}:
+        builder.warning("algorithm", "method-differs", method)
+
+
+def _tell_times(builder: ReportBuilder, description: SignatureDescription) -> None:
+    signed_at, claimed = builder.signed_at, description.time
+    if description.time_text and claimed is None:
+        builder.warning("signing-time", "time-unreadable", description.time_text)
     if claimed is not None and signed_at is not None and abs(claimed - signed_at) > TIME_TOLERANCE:
         builder.warning("signing-time", "times-differ", f"{claimed:%Y-%m-%d %H:%M} UTC")
 

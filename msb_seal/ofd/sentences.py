@@ -44,6 +44,10 @@ SIGNATURE_SENTENCES: Final[Sentences] = {
         "文件摘要算法未知，无法核对",
         "the digest of the files is not known here, so nothing could be compared",
     ),
+    ("algorithm", "method-differs"): (
+        "签名文件写的签名算法与签名值的不同",
+        "the signature's file names another algorithm than the signature itself",
+    ),
     ("document-digest", "files-ok"): (
         "受保护的文件均未改动",
         "every protected file is as it was when signed",
@@ -129,6 +133,10 @@ SIGNATURE_SENTENCES: Final[Sentences] = {
     ("seal-match", "missing"): (
         "指定的印章文件不存在",
         "the seal file that the signature names is not there",
+    ),
+    ("signing-time", "time-unreadable"): (
+        "签名文件写的时间无法读取",
+        "the time that the signature's file tells cannot be read",
     ),
     ("signing-time", "times-differ"): (
         "签名文件写的时间与签章内的时间相差过大",

@@ -42,7 +42,7 @@ MAX_TOLD_APART = 5
 
 
 def check_ofd(
-    data: bytes,
+    data: bytes | bytearray | memoryview,
     *,
     trust: TrustStore,
     at: datetime | None = None,
@@ -57,10 +57,11 @@ def check_ofd(
     makers: who vouches for makers of seals, as for `check_seal`.
 
     Never raises on bad input: what is no OFD is indeterminate and of the kind `unknown`, a broken
-    one invalid at `format`, one without any signature indeterminate at `format`.
+    one invalid at `format`, one without any signature indeterminate at `format`. TypeError for what
+    is no bytes at all.
     """
     try:
-        package = OfdPackage.read(data)
+        package = OfdPackage.read(data if isinstance(data, bytes) else bytes(memoryview(data)))
     except OfdRefused as error:
         return _refused(error)
     around = Circumstances(trust, at, revocation, fetch, statuses, makers, Budget())

@@ -123,26 +123,6 @@ def test_names_in_gb18030_are_read() -> None:
     assert package.oddities == ("name-encoding",)
 
 
-def test_a_streaming_writers_archive_is_read() -> None:
-    class Pipe(io.RawIOBase):  # cannot seek, so zipfile writes descriptors behind the data
-        def __init__(self) -> None:
-            self.written = bytearray()
-
-        def writable(self) -> bool:
-            return True
-
-        def write(self, data: object) -> int:
-            piece = bytes(data)  # type: ignore[call-overload]
-            self.written += piece
-            return len(piece)
-
-    pipe = Pipe()
-    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as file:
-        for name, content in MINIMAL.items():
-            file.writestr(name, content)
-    assert OfdPackage.read(bytes(pipe.written)).names[0] == "/OFD.xml"
-
-
 def test_references_are_found_in_every_spelling_of_the_field() -> None:
     package = OfdPackage.read(archive({**MINIMAL, "Doc_0/Tpls/Tpl_0/Content.xml": b"<x/>"}))
     page = "/Doc_0/Pages/Page_0/Content.xml"

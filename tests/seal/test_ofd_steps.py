@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -19,9 +20,11 @@ from msb_seal.seals.model import SealVersion
 from msb_seal.seals.sealer import KeySealer
 from msb_seal.seals.status import SealState, SealStatus
 from tests.identity.authorities import DAY, NOW, trusting
+from tests.seal.archives import archive
 from tests.seal.forging import stamping
-from tests.seal.makers import person, world
-from tests.seal.ofd_documents import HERE, checked, sealed, unsealed
+from tests.seal.makers import KINDS, person, world
+from tests.seal.ofd_documents import HERE, checked, document, sealed, unsealed
+from tests.seal.ofd_forging import Forger
 from tests.seal.ofd_steps import codes
 
 if TYPE_CHECKING:
@@ -138,3 +141,51 @@ def test_the_state_of_the_seal_is_asked(state: SealState) -> None:
     good = state is SealState.ACTIVE
     assert report.verdict is (Verdict.VALID if good else Verdict.INVALID)
     assert ("ok" if good else str(state)) in {code for _, code in codes(report, "seal-status")}
+
+
+@pytest.mark.parametrize(
+    ("method", "warned"),
+    [
+        ("", False),
+        ("1.2.156.10197.1.501", False),
+        ("1.2.156.10197.1.301.1", False),
+        ("SM3withSM2", False),
+        ("1.2.840.113549.1.1.11", True),
+        ("1.2.840.10045.4.3.2", True),
+        ("foo", True),
+    ],
+)
+def test_a_method_that_is_not_the_values_is_told(method: str, *, warned: bool) -> None:
+    def change(text: str) -> str:
+        return text.replace(">1.2.156.10197.1.501<", f">{method}<")
+
+    report = checked(archive(Forger(change=change).seal(document())))
+    assert report.verdict is Verdict.VALID
+    assert (("warning", "method-differs") in codes(report, "algorithm")) is warned
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_our_own_methods_are_the_values(kind: KeyKind) -> None:
+    signer = world(kind).signer
+    plain = sign_ofd_cms(unsealed(), key=signer.key, certificate=signer.certificate, now=NOW)
+    for data in (sealed(kind=kind), plain):
+        report = checked(data, kind=kind)
+        assert "method-differs" not in {code for _, code in codes(report, "algorithm")}
+
+
+@pytest.mark.parametrize(("text", "warned"), [("", False), ("yesterday", True), ("2026", True)])
+def test_a_time_that_cannot_be_read_is_told(text: str, *, warned: bool) -> None:
+    def change(written: str) -> str:
+        return re.sub("(SignatureDateTime>)[^<]+<", rf"\g<1>{text}<", written)
+
+    report = checked(archive(Forger(change=change).seal(document())))
+    assert report.verdict is Verdict.VALID
+    assert (("warning", "time-unreadable") in codes(report, "signing-time")) is warned
+
+
+def test_any_bytes_are_read_and_what_is_none_is_the_programmers_mistake() -> None:
+    data = sealed()
+    for form in (bytearray(data), memoryview(data)):
+        assert check_ofd(form, trust=world().trust, at=NOW).verdict is Verdict.VALID
+    with pytest.raises(TypeError):
+        check_ofd(None, trust=world().trust, at=NOW)  # type: ignore[arg-type]
