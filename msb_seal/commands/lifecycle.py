@@ -115,7 +115,7 @@ def _add_make(actions: _Actions) -> None:
 def _add_grants(actions: _Actions) -> None:
     grant = _add(actions, "grant", _grant, "授权用印 / let a user use a seal")
     grant.add_argument("record", help="印章记录 / the seal's record")
-    grant.add_argument("--user", required=True, metavar="ID", help="用户 / the user's id")
+    grant.add_argument("--user", required=True, metavar="ID", help="用户标识 / the user's id")
     grant.add_argument("--purpose", required=True, metavar="NAME", help="目的 / what for")
     grant.add_argument("--uses", metavar="N", type=_number, help="次数，缺省不限 / how often")
     grant.add_argument("--from", dest="from_", metavar="TIME", type=parse_time, help="起始 / from")
@@ -174,7 +174,12 @@ def _add(actions: _Actions, name: str, command: _Command, text: str) -> CommandP
 
 
 def _add_by(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--by", required=True, metavar="ID", help="办理人标识 / who does it")
+    parser.add_argument(
+        "--by",
+        required=True,
+        metavar="ID",
+        help="办理人标识，不是姓名 / the id, not the name, of who does it",
+    )
 
 
 def _add_unit(folder: KeptFolder, arguments: argparse.Namespace) -> _Rows:

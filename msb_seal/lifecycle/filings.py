@@ -15,6 +15,7 @@ from sqlalchemy import insert, literal, select, tuple_, update
 from msb_identity.foundation import strict_json
 from msb_identity.foundation.clock import from_seconds, seconds
 from msb_identity.foundation.text import is_showable
+from msb_seal.lifecycle.persons import check_person
 from msb_seal.lifecycle.records import check_page, moment
 from msb_seal.lifecycle.sentences import refused
 from msb_seal.lifecycle.tables import MAX_REFERENCE_CHARS, filings
@@ -67,6 +68,7 @@ class Filings:
         self, record: str, epoch: int, receipt: str, *, by: str, now: datetime | None = None
     ) -> None:
         """Note that it was filed; the same receipt again changes nothing."""
+        check_person(by)
         if not 0 < len(receipt) <= MAX_REFERENCE_CHARS or not is_showable(receipt):
             raise refused("content", "receipt")
         here = (filings.c.record == record) & (filings.c.epoch == epoch)

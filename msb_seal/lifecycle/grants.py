@@ -10,7 +10,8 @@ from sqlalchemy import insert, select, update
 from msb_identity.envelopes import cbor
 from msb_identity.foundation.clock import aware, from_seconds
 from msb_identity.foundation.rotation import SealedTable
-from msb_seal.lifecycle.records import check_page, find_record, moment, person_mark
+from msb_seal.lifecycle.persons import check_person, person_mark
+from msb_seal.lifecycle.records import check_page, find_record, moment
 from msb_seal.lifecycle.sentences import refused
 from msb_seal.lifecycle.states import LIVING
 from msb_seal.lifecycle.tables import grants
@@ -80,7 +81,7 @@ class Grants:
             "purpose": purpose not in self._codes.purposes,
             "period": start >= end,
             "uses": max_uses is not None and not 0 < max_uses <= MAX_USES,
-            "own-grant": user == by,
+            "own-grant": check_person(user) == check_person(by),
         }
         for code, is_wrong in faults.items():
             if is_wrong:
@@ -101,6 +102,7 @@ class Grants:
 
     def withdraw(self, grant_id: str, *, by: str, now: datetime | None = None) -> None:
         """Take a grant back; it holds within a second for every process, as a freeze does."""
+        check_person(by)
         with self._store.write(locks=()) as connection:
             row = _find(connection, grant_id, lock=True)
             if row is None:

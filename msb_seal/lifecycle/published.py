@@ -28,6 +28,7 @@ from msb_identity.foundation import strict_json
 from msb_identity.foundation.clock import aware, from_seconds, seconds
 from msb_identity.foundation.files import folder_lock, write_whole
 from msb_identity.foundation.text import is_showable
+from msb_seal.lifecycle.persons import check_person
 from msb_seal.lifecycle.sentences import refused
 from msb_seal.lifecycle.states import PUBLISHED, LifeState
 from msb_seal.lifecycle.tables import lists, seals
@@ -126,6 +127,8 @@ class StateLists:
         """
         if not timedelta(0) < lifetime <= MAX_LIFETIME:
             raise refused("list", "lifetime")
+        if by is not None:
+            check_person(by)
         moment = aware(now)
         with folder_lock(folder):  # so that no older list comes to lie over a newer one
             # The version is counted before the states are read: a higher one is never older.

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from msb_identity.foundation.clock import aware, from_seconds, seconds
-from msb_identity.foundation.text import is_showable
 from msb_seal.lifecycle.sentences import refused
 from msb_seal.lifecycle.states import MADE_ONCE, LifeState
 from msb_seal.lifecycle.tables import seals
@@ -19,12 +18,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
-    from msb_identity.foundation.protect import Protector
     from msb_identity.foundation.store import Store
 
-PERSON_DOMAIN = "seal-person"
-"""The domain of HMACs under which persons stand in these tables."""
-MAX_PERSON_CHARS = 100
 MAX_PAGE = 1_000
 
 
@@ -131,13 +126,6 @@ def record_of(row: Row[tuple[object, ...]]) -> SealRecord:
     if values["asked_end"] is not None:
         values["asked_end"] = LifeState(values["asked_end"])
     return SealRecord(**values)
-
-
-def person_mark(protector: Protector, person: str) -> bytes:
-    """Give the HMAC under which a person stands here; LifecycleRefused for what names nobody."""
-    if not 0 < len(person) <= MAX_PERSON_CHARS or not is_showable(person) or not person.strip():
-        raise refused("person")
-    return protector.index(PERSON_DOMAIN, person)
 
 
 def check_page(limit: int) -> None:

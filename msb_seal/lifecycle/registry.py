@@ -38,13 +38,13 @@ from msb_seal.lifecycle.changes import (
 from msb_seal.lifecycle.codes import ACTS_WITH_REASON, RENEWED, default_codes
 from msb_seal.lifecycle.filings import Filings, write_filing
 from msb_seal.lifecycle.grants import Grants
+from msb_seal.lifecycle.persons import is_named, person_mark
 from msb_seal.lifecycle.published import NOT_ISSUED, StateLists
 from msb_seal.lifecycle.records import (
     SealRecord,
     find_by_fingerprint,
     find_record,
     moment,
-    person_mark,
 )
 from msb_seal.lifecycle.reservations import Reservations
 from msb_seal.lifecycle.sealer import Hand, RegisteredSealer
@@ -124,9 +124,10 @@ class SealRegistry:
     ) -> SealRecord:
         """Do any act but applying and making, and give the record as it then is.
 
-        by: the id of the person who does it. reason: one of the table of codes for this act; empty
-        for acts without. Raises LifecycleRefused, which the log then shows: the act is not in the
-        table for the seal's state ("state"), or another person must do it ("same-person").
+        by: the id of the person who does it; it is no approver's that is the applicant's name.
+        reason: one of the table of codes for this act; empty for acts without. Raises
+        LifecycleRefused, which the log then shows: the act is not in the table for the seal's state
+        ("state"), or another person must do it ("same-person").
         """
         if act in (Act.APPLY, Act.MAKE):
             message = "applying and making have calls of their own"
@@ -142,7 +143,7 @@ class SealRegistry:
                 if is_done(old, act, reason):
                     return old
                 check_rule(old, act, person)
-                values = self._values(connection, old, act, reason)
+                values = self._values(connection, old, act, reason, by=by)
                 if RULES[act].to is not None:
                     values["changed_by"] = person
                 if RULES[act].asks is not None:
@@ -236,7 +237,7 @@ class SealRegistry:
         return None if found is None else published_status(found, known_at=aware(now))
 
     def _values(
-        self, connection: Connection, old: SealRecord, act: Act, reason: str
+        self, connection: Connection, old: SealRecord, act: Act, reason: str, *, by: str
     ) -> dict[str, Any]:
         """Give what an act changes beside the state itself, and do what it brings with it."""
         rule, values = RULES[act], dict[str, Any]()
@@ -248,6 +249,8 @@ class SealRegistry:
             values |= _NOTHING_ASKED
         if act is Act.APPROVE:
             with_body = read_body(connection, old.record)
+            if is_named(by, with_body.applicant_name(self._protector, old.record)):
+                raise refused("same-person")
             self._check_content(old, with_body, digest_of(connection, old.record))
             values["seal_code"] = take_code(connection, old.unit_code)
         return values

@@ -22,7 +22,10 @@ _LIFE: Mapping[str, tuple[str, str]] = {
     "other-person": ("只能由申请人办理", "only the applicant may do this"),
     "not-asked": ("尚无人申请此项终止", "nobody has asked for this end yet"),
     "reason": ("此操作的原因不在代码表中", "the table of codes has no such reason for this act"),
-    "person": ("办理人标识为空或不可显示", "a person's id is empty or cannot be shown"),
+    "person": (
+        "人员标识只能由英文字母、数字、汉字和 . _ @ : - 组成，不含空格，最多 100 个字符",
+        "an id is of ASCII letters, digits, Chinese characters and . _ @ : -, at most 100",
+    ),
     "content": ("申请内容不合要求", "the application is not as it must be"),
     "type": ("代码表中没有此印章类型", "the table of codes has no such type of seal"),
     "period": ("有效期不合要求", "the period is not as it must be"),

@@ -10,6 +10,7 @@ from sqlalchemy import insert, select, update
 
 from msb_identity.foundation.text import is_showable
 from msb_identity.people.identifiers import check_credit_code
+from msb_seal.lifecycle.persons import check_person
 from msb_seal.lifecycle.records import check_page, moment
 from msb_seal.lifecycle.sentences import refused
 from msb_seal.lifecycle.states import LIVING
@@ -48,6 +49,7 @@ class Units:
 
         Raises IdentifierRefused for a credit code that cannot be right, LifecycleRefused else.
         """
+        check_person(by)
         code = check_credit_code(unit.code)
         named = 0 < len(unit.name) <= MAX_NAME_CHARS and is_showable(unit.name)
         if code != unit.code or not named or not unit.name.strip():
@@ -68,6 +70,7 @@ class Units:
 
     def close(self, code: str, *, by: str, now: datetime | None = None) -> None:
         """Close a unit that was dissolved; LifecycleRefused while a seal of it has not ended."""
+        check_person(by)
         with self._store.write(locks=(f"seal unit {code}",)) as connection:
             known = find_unit(connection, code)
             if known is None:

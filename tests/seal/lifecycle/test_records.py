@@ -77,7 +77,23 @@ def test_an_application_that_makes_no_seal_is_refused(
     assert list_records(kept.store) == []
 
 
-@pytest.mark.parametrize("by", ["", " ", "a\nb", "x" * 101])
+@pytest.mark.parametrize(
+    "by",
+    [
+        "",
+        " ",
+        "a\nb",
+        "x" * 101,
+        "a ",
+        " a",
+        "a b",
+        "ａ",
+        "zh\u0430ng",
+        "e\u0301",
+        "\uf900",
+        "\u2f00",
+    ],
+)
 def test_whoever_acts_has_an_id(kept: Kept, by: str) -> None:
     with pytest.raises(LifecycleRefused) as refusal:
         kept.registry.apply(kept.application(), by=by, now=NOW)
