@@ -43,8 +43,8 @@ def first_row(application: Application, record: str, at: int) -> dict[str, Any]:
 
 
 def find_reference(connection: Connection, application: Application) -> Any:  # noqa: ANN401 - a row
-    """Give record and digest of the application with this one's reference."""
-    query = select(seals.c.record, seals.c.content_digest).where(
+    """Give record, code and digest of the application with this one's reference."""
+    query = select(seals.c.record, seals.c.seal_code, seals.c.content_digest).where(
         seals.c.unit_code == application.unit_code, seals.c.reference == application.reference
     )
     return connection.execute(query).first()

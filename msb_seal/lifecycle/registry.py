@@ -101,10 +101,10 @@ class SealRegistry:
         """
         check_application(application, self.codes)
         applicant, at = person_mark(self._protector, by), moment(now)
-        digest = content_digest(self._protector, application, applicant)
         with self._store.write(locks=(f"seal unit {application.unit_code}",)) as connection:
             known = find_reference(connection, application)
             if known is not None:
+                digest = self._digest(application, applicant, known.seal_code)
                 if not same_content(known.content_digest, digest):
                     raise refused("reference-taken")
                 return find_record(connection, known.record)
@@ -114,6 +114,7 @@ class SealRegistry:
             if application.renews is not None:
                 check_renewal(connection, application)
             record = secrets.token_hex(RECORD_BYTES)
+            digest = self._digest(application, applicant)
             first = {"applied_by": applicant, "changed_by": applicant, "content_digest": digest}
             connection.execute(insert(seals).values(first_row(application, record, at) | first))
             write_body(connection, self._protector, record, application)
@@ -200,7 +201,7 @@ class SealRegistry:
         if body.encoded is None or known.fingerprint is None:
             raise refused("not-made")
         made = parse_seal(body.encoded)
-        if made.fingerprint != known.fingerprint:
+        if (made.fingerprint, made.seal_id) != (known.fingerprint, known.seal_code):
             raise refused("changed")
         return made
 
@@ -252,7 +253,12 @@ class SealRegistry:
             if is_named(by, with_body.applicant_name(self._protector, old.record)):
                 raise refused("same-person")
             self._check_content(old, with_body, digest_of(connection, old.record))
-            values["seal_code"] = take_code(connection, old.unit_code)
+            values["seal_code"] = code = take_code(connection, old.unit_code)
+            applied = _application_of(old, with_body)
+            values["content_digest"] = self._digest(applied, old.applied_by, code)
+        if act is Act.ISSUE:
+            with_body = read_body(connection, old.record)
+            self._check_content(old, with_body, digest_of(connection, old.record))
         return values
 
     def _write(
@@ -312,20 +318,29 @@ class SealRegistry:
 
     def _check_content(self, record: SealRecord, body: Body, digest: bytes) -> None:
         """Refuse a record whose content in the store is not what was applied for."""
-        applied = Application(
-            unit_code=record.unit_code,
-            type=record.type,
-            name=record.name,
-            picture=body.picture,
-            signers=body.signers,
-            valid_from=record.valid_from,
-            valid_until=record.valid_until,
-            applicant_name="",
-            renews=record.renews,
-        )
-        now = content_digest(self._protector, applied, record.applied_by)
+        now = self._digest(_application_of(record, body), record.applied_by, record.seal_code)
         if not same_content(now, digest):
             raise refused("changed")
+
+    def _digest(
+        self, application: Application, applicant: bytes, seal_code: str | None = None
+    ) -> bytes:
+        return content_digest(self._protector, application, applicant, seal_code=seal_code)
+
+
+def _application_of(record: SealRecord, body: Body) -> Application:
+    """Give what was applied for, as the store holds it now."""
+    return Application(
+        unit_code=record.unit_code,
+        type=record.type,
+        name=record.name,
+        picture=body.picture,
+        signers=body.signers,
+        valid_from=record.valid_from,
+        valid_until=record.valid_until,
+        applicant_name="",
+        renews=record.renews,
+    )
 
 
 def published_status(record: SealRecord, *, known_at: datetime) -> SealStatus | None:
