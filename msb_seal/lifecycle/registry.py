@@ -9,6 +9,7 @@ which office is the caller's to know: the registry holds to it that two persons 
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, update
@@ -86,7 +87,7 @@ class SealRegistry:
         self._store, self._protector, self._audit = store, protector, audit
         self.codes = codes or default_codes()
         self.units = Units(store, audit)
-        self.filings = Filings(store, audit)
+        self.filings = Filings(store, protector, audit)
         self.grants = Grants(store, protector, audit, self.codes)
         self.reservations = Reservations(store, audit)
         self.lists = StateLists(store, audit)
@@ -116,7 +117,9 @@ class SealRegistry:
             record = secrets.token_hex(RECORD_BYTES)
             digest = self._digest(application, applicant)
             first = {"applied_by": applicant, "changed_by": applicant, "content_digest": digest}
-            connection.execute(insert(seals).values(first_row(application, record, at) | first))
+            connection.execute(
+                insert(seals).values(first_row(self._protector, application, record, at=at) | first)
+            )
             write_body(connection, self._protector, record, application)
             return self._told(connection, record, Act.APPLY, by=by, now=now)
 
@@ -173,7 +176,7 @@ class SealRegistry:
         person = person_mark(self._protector, by)
         check_rule(old, Act.MAKE, person)
         self._check_content(old, body, stored)
-        made = maker.make(old, body, now=aware(now))
+        made = maker.make(self._named(old), body, now=aware(now))
         last = max(signer.not_after for signer in body.signers)
         values = {
             "fingerprint": made.fingerprint,
@@ -254,7 +257,7 @@ class SealRegistry:
                 raise refused("same-person")
             self._check_content(old, with_body, digest_of(connection, old.record))
             values["seal_code"] = code = take_code(connection, old.unit_code)
-            applied = _application_of(old, with_body)
+            applied = _application_of(self._named(old), with_body)
             values["content_digest"] = self._digest(applied, old.applied_by, code)
         if act is Act.ISSUE:
             with_body = read_body(connection, old.record)
@@ -318,9 +321,15 @@ class SealRegistry:
 
     def _check_content(self, record: SealRecord, body: Body, digest: bytes) -> None:
         """Refuse a record whose content in the store is not what was applied for."""
-        now = self._digest(_application_of(record, body), record.applied_by, record.seal_code)
+        now = self._digest(
+            _application_of(self._named(record), body), record.applied_by, record.seal_code
+        )
         if not same_content(now, digest):
             raise refused("changed")
+
+    def _named(self, record: SealRecord) -> SealRecord:
+        """Give a record with its name in clear, to make the seal of, never to keep or show."""
+        return replace(record, name=record.open_name(self._protector))
 
     def _digest(
         self, application: Application, applicant: bytes, seal_code: str | None = None
