@@ -202,14 +202,15 @@ def _migrate(arguments: argparse.Namespace) -> int:
 
 def _rotate(arguments: argparse.Namespace) -> int:
     from msb_identity.people import accounts
-    from msb_seal.lifecycle import applications, grants
+    from msb_seal.lifecycle import applications, grants, records
     from msb_wallet.licences import issue
 
     folder = DataFolder(Path(arguments.data))
     if not (folder.path / STORE_FILE).is_file():
         zh, en = "数据目录中没有数据库", "the data folder has no store"
         raise CommandError(zh, en)
-    sealed = [accounts.SEALED, issue.SEALED, applications.SEALED, grants.SEALED]
+    of_seals = (applications.SEALED, grants.SEALED, records.SEALED)
+    sealed = [accounts.SEALED, issue.SEALED, *of_seals]
     return rotate(arguments, folder.store, folder.keys, sealed)
 
 

@@ -311,11 +311,11 @@ def _publish(folder: KeptFolder, arguments: argparse.Namespace) -> _Rows:
 
 
 def _record(folder: KeptFolder, record: SealRecord) -> dict[str, Any]:
-    state = folder.codes.state(record.state)
+    state, name = folder.codes.state(record.state), record.open_name(folder.protector)
     return {
         "record": record.record,
         "unit": record.unit_code,
-        "name": record.name,
+        "name": name if record.sealed_name is None else mask_name(name),
         "type": record.type,
         "state": str(record.state),
         "zh": state.zh,

@@ -106,9 +106,15 @@ def check_application(application: Application, codes: Codes) -> None:
         raise refused("content", "signers")
 
 
-def content_digest(protector: Protector, application: Application, applicant: bytes) -> bytes:
-    """Give the HMAC that binds a record to what was applied for, and by whom."""
-    return protector.index(_CONTENT_DOMAIN, applicant + application.content())
+def content_digest(
+    protector: Protector, application: Application, applicant: bytes, *, seal_code: str | None
+) -> bytes:
+    """Give the HMAC that binds a record to what was applied for, and by whom.
+
+    seal_code: what the seal is numbered with from its approval on; none before.
+    """
+    bound = cbor.encode([applicant, application.content(), seal_code])
+    return protector.index(_CONTENT_DOMAIN, bound)
 
 
 def same_content(digest: bytes, other: bytes) -> bool:

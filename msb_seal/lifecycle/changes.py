@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
-from msb_seal.lifecycle.records import SealRecord, find_record, moment
+from msb_seal.lifecycle.records import PERSONAL_TYPES, SEALED, SealRecord, find_record, moment
 from msb_seal.lifecycle.sentences import refused
 from msb_seal.lifecycle.states import LIVING, RULES, Act, LifeState
 from msb_seal.lifecycle.tables import numbers, seals
@@ -15,6 +15,7 @@ from msb_seal.lifecycle.units import find_unit
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from msb_identity.foundation.protect import Protector
     from msb_seal.lifecycle.applications import Application
     from msb_seal.lifecycle.states import Person
 
@@ -23,14 +24,20 @@ SERIALS = range(1, 100_000_000)
 _RENEWABLE = {LifeState.ACTIVE, LifeState.FROZEN, LifeState.CANCELLED}
 
 
-def first_row(application: Application, record: str, at: int) -> dict[str, Any]:
-    """Give the row of a new application."""
+def first_row(
+    protector: Protector, application: Application, record: str, *, at: int
+) -> dict[str, Any]:
+    """Give the row of a new application, a person's name sealed."""
+    name, sealed = application.name, None
+    if application.type in PERSONAL_TYPES:
+        name, sealed = "", protector.seal(name, SEALED.place("sealed_name", record))
     return {
         "record": record,
         "unit_code": application.unit_code,
         "reference": application.reference,
         "type": application.type,
-        "name": application.name,
+        "name": name,
+        "sealed_name": sealed,
         "valid_from": moment(application.valid_from),
         "valid_until": moment(application.valid_until),
         "renews": application.renews,
@@ -43,8 +50,8 @@ def first_row(application: Application, record: str, at: int) -> dict[str, Any]:
 
 
 def find_reference(connection: Connection, application: Application) -> Any:  # noqa: ANN401 - a row
-    """Give record and digest of the application with this one's reference."""
-    query = select(seals.c.record, seals.c.content_digest).where(
+    """Give record, code and digest of the application with this one's reference."""
+    query = select(seals.c.record, seals.c.seal_code, seals.c.content_digest).where(
         seals.c.unit_code == application.unit_code, seals.c.reference == application.reference
     )
     return connection.execute(query).first()

@@ -7,7 +7,7 @@ receipt; sending the same twice must be harmless there, since a crash may lie in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, literal, select, tuple_, update
@@ -16,9 +16,9 @@ from msb_identity.foundation import strict_json
 from msb_identity.foundation.clock import from_seconds, seconds
 from msb_identity.foundation.text import is_showable
 from msb_seal.lifecycle.persons import check_person
-from msb_seal.lifecycle.records import check_page, moment
+from msb_seal.lifecycle.records import SEALED, check_page, moment
 from msb_seal.lifecycle.sentences import refused
-from msb_seal.lifecycle.tables import MAX_REFERENCE_CHARS, filings
+from msb_seal.lifecycle.tables import MAX_REFERENCE_CHARS, filings, seals
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Select
 
     from msb_identity.foundation.audit import Audit
+    from msb_identity.foundation.protect import Protector
     from msb_identity.foundation.store import Store
     from msb_seal.lifecycle.codes import Codes
     from msb_seal.lifecycle.records import SealRecord
     from msb_seal.lifecycle.units import Unit
 
 FORMAT = "MSB-seal-filing-1"
+_FILINGS = select(filings, seals.c.sealed_name).join(seals, seals.c.record == filings.c.record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Filing:
 
     record: str
     epoch: int
-    content: str
+    content: str = field(repr=False)
     made_at: datetime
     receipt: str | None
 
@@ -48,20 +50,20 @@ class Filing:
 class Filings:
     """What is to be filed, and what was."""
 
-    def __init__(self, store: Store, audit: Audit) -> None:
+    def __init__(self, store: Store, protector: Protector, audit: Audit) -> None:
         """Read and note in this store."""
-        self._store, self._audit = store, audit
+        self._store, self._protector, self._audit = store, protector, audit
 
     def due(self, *, after: tuple[str, int] = ("", -1), limit: int = 100) -> list[Filing]:
         """Give a page of what is not filed yet, by record and epoch, from the one after `after`."""
         check_page(limit)
         here, place = tuple_(filings.c.record, filings.c.epoch), tuple_(*map(literal, after))
-        query = select(filings).where(filings.c.filed_at.is_(None), here > place)
+        query = _FILINGS.where(filings.c.filed_at.is_(None), here > place)
         return self._read(query.order_by(filings.c.record, filings.c.epoch).limit(limit))
 
     def of(self, record: str) -> list[Filing]:
         """Give all filings of one seal, oldest first."""
-        query = select(filings).where(filings.c.record == record).order_by(filings.c.epoch)
+        query = _FILINGS.where(filings.c.record == record).order_by(filings.c.epoch)
         return self._read(query)
 
     def note(
@@ -94,10 +96,18 @@ class Filings:
     def _read(self, query: Select[Any]) -> list[Filing]:
         with self._store.read() as connection:
             rows = connection.execute(query).all()
-        return [
-            Filing(row.record, row.epoch, row.content, from_seconds(row.made_at), row.receipt)
-            for row in rows
-        ]
+        return [self._filing(row) for row in rows]
+
+    def _filing(self, row: Any) -> Filing:  # noqa: ANN401 - a row
+        """Take a row; a personal seal's name, which stands sealed beside it, goes in here."""
+        content = row.content
+        if row.sealed_name is not None:
+            name = self._protector.open_text(
+                row.sealed_name, SEALED.place("sealed_name", row.record)
+            )
+            whole = {**strict_json.load_object(content.encode()), "name": name}
+            content = strict_json.dump(whole).decode()
+        return Filing(row.record, row.epoch, content, from_seconds(row.made_at), row.receipt)
 
 
 def write_filing(connection: Connection, record: SealRecord, unit: Unit, codes: Codes) -> None:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from msb_identity.foundation.clock import aware, from_seconds, seconds
+from msb_identity.foundation.rotation import SealedTable
 from msb_seal.lifecycle.sentences import refused
 from msb_seal.lifecycle.states import MADE_ONCE, LifeState
 from msb_seal.lifecycle.tables import seals
+from msb_seal.seals.model import SealType
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,15 +20,21 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
+    from msb_identity.foundation.protect import Protector
     from msb_identity.foundation.store import Store
 
 MAX_PAGE = 1_000
+PERSONAL_TYPES = frozenset({SealType.PERSONAL, SealType.LEGAL_REPRESENTATIVE})
+"""Types of seals whose names are persons' names."""
+SEALED = SealedTable(seals, ("sealed_name",))
+"""What `foundation.rotation` needs to know of the names in personal seals."""
 
 
 @dataclass(frozen=True, slots=True)
 class SealRecord:
     """One seal's place in its life; what is in the seal lies elsewhere (`SealRegistry.seal`).
 
+    name: what stands in the seal, empty for a personal seal (`open_name`).
     reference: the number under which the unit's application was taken in (受理编号).
     since: when it came into this state; inactive_since: since when nobody may use it, through all
     the states since, so that a lost seal counts from its loss when it is cancelled later; none
@@ -56,6 +64,13 @@ class SealRecord:
     applied_by: bytes = field(repr=False)
     changed_by: bytes = field(repr=False)
     asked_by: bytes | None = field(repr=False)
+    sealed_name: bytes | None = field(repr=False)
+
+    def open_name(self, protector: Protector) -> str:
+        """Give the name in the seal; a personal seal's is personal data, masked where shown."""
+        if self.sealed_name is None:
+            return self.name
+        return protector.open_text(self.sealed_name, SEALED.place("sealed_name", self.record))
 
     def has_lapsed(self, now: datetime | None = None) -> bool:
         """Whether it could be used but for its period, which has ended."""

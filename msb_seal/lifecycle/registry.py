@@ -9,6 +9,7 @@ which office is the caller's to know: the registry holds to it that two persons 
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, update
@@ -86,7 +87,7 @@ class SealRegistry:
         self._store, self._protector, self._audit = store, protector, audit
         self.codes = codes or default_codes()
         self.units = Units(store, audit)
-        self.filings = Filings(store, audit)
+        self.filings = Filings(store, protector, audit)
         self.grants = Grants(store, protector, audit, self.codes)
         self.reservations = Reservations(store, audit)
         self.lists = StateLists(store, audit)
@@ -101,10 +102,10 @@ class SealRegistry:
         """
         check_application(application, self.codes)
         applicant, at = person_mark(self._protector, by), moment(now)
-        digest = content_digest(self._protector, application, applicant)
         with self._store.write(locks=(f"seal unit {application.unit_code}",)) as connection:
             known = find_reference(connection, application)
             if known is not None:
+                digest = self._digest(application, applicant, known.seal_code)
                 if not same_content(known.content_digest, digest):
                     raise refused("reference-taken")
                 return find_record(connection, known.record)
@@ -114,8 +115,11 @@ class SealRegistry:
             if application.renews is not None:
                 check_renewal(connection, application)
             record = secrets.token_hex(RECORD_BYTES)
+            digest = self._digest(application, applicant)
             first = {"applied_by": applicant, "changed_by": applicant, "content_digest": digest}
-            connection.execute(insert(seals).values(first_row(application, record, at) | first))
+            connection.execute(
+                insert(seals).values(first_row(self._protector, application, record, at=at) | first)
+            )
             write_body(connection, self._protector, record, application)
             return self._told(connection, record, Act.APPLY, by=by, now=now)
 
@@ -125,8 +129,9 @@ class SealRegistry:
         """Do any act but applying and making, and give the record as it then is.
 
         by: the id of the person who does it; it is no approver's that is the applicant's name.
-        reason: one of the table of codes for this act; empty for acts without. Raises LifecycleRefused, which the log then shows: the act is not in the
-        table for the seal's state ("state"), or another person must do it ("same-person").
+        reason: one of the table of codes for this act; empty for acts without. Raises
+        LifecycleRefused, which the log then shows: the act is not in the table for the seal's state
+        ("state"), or another person must do it ("same-person").
         """
         if act in (Act.APPLY, Act.MAKE):
             message = "applying and making have calls of their own"
@@ -171,7 +176,7 @@ class SealRegistry:
         person = person_mark(self._protector, by)
         check_rule(old, Act.MAKE, person)
         self._check_content(old, body, stored)
-        made = maker.make(old, body, now=aware(now))
+        made = maker.make(self._named(old), body, now=aware(now))
         last = max(signer.not_after for signer in body.signers)
         values = {
             "fingerprint": made.fingerprint,
@@ -199,7 +204,7 @@ class SealRegistry:
         if body.encoded is None or known.fingerprint is None:
             raise refused("not-made")
         made = parse_seal(body.encoded)
-        if made.fingerprint != known.fingerprint:
+        if (made.fingerprint, made.seal_id) != (known.fingerprint, known.seal_code):
             raise refused("changed")
         return made
 
@@ -251,7 +256,12 @@ class SealRegistry:
             if is_named(by, with_body.applicant_name(self._protector, old.record)):
                 raise refused("same-person")
             self._check_content(old, with_body, digest_of(connection, old.record))
-            values["seal_code"] = take_code(connection, old.unit_code)
+            values["seal_code"] = code = take_code(connection, old.unit_code)
+            applied = _application_of(self._named(old), with_body)
+            values["content_digest"] = self._digest(applied, old.applied_by, code)
+        if act is Act.ISSUE:
+            with_body = read_body(connection, old.record)
+            self._check_content(old, with_body, digest_of(connection, old.record))
         return values
 
     def _write(
@@ -311,20 +321,35 @@ class SealRegistry:
 
     def _check_content(self, record: SealRecord, body: Body, digest: bytes) -> None:
         """Refuse a record whose content in the store is not what was applied for."""
-        applied = Application(
-            unit_code=record.unit_code,
-            type=record.type,
-            name=record.name,
-            picture=body.picture,
-            signers=body.signers,
-            valid_from=record.valid_from,
-            valid_until=record.valid_until,
-            applicant_name="",
-            renews=record.renews,
+        now = self._digest(
+            _application_of(self._named(record), body), record.applied_by, record.seal_code
         )
-        now = content_digest(self._protector, applied, record.applied_by)
         if not same_content(now, digest):
             raise refused("changed")
+
+    def _named(self, record: SealRecord) -> SealRecord:
+        """Give a record with its name in clear, to make the seal of, never to keep or show."""
+        return replace(record, name=record.open_name(self._protector))
+
+    def _digest(
+        self, application: Application, applicant: bytes, seal_code: str | None = None
+    ) -> bytes:
+        return content_digest(self._protector, application, applicant, seal_code=seal_code)
+
+
+def _application_of(record: SealRecord, body: Body) -> Application:
+    """Give what was applied for, as the store holds it now."""
+    return Application(
+        unit_code=record.unit_code,
+        type=record.type,
+        name=record.name,
+        picture=body.picture,
+        signers=body.signers,
+        valid_from=record.valid_from,
+        valid_until=record.valid_until,
+        applicant_name="",
+        renews=record.renews,
+    )
 
 
 def published_status(record: SealRecord, *, known_at: datetime) -> SealStatus | None:

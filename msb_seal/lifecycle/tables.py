@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from msb_identity.foundation.schema import Schema
 
-LIFECYCLE = Schema("lifecycle", "msb_seal.lifecycle.migrations", newest="lifecycle_1")
+LIFECYCLE = Schema("lifecycle", "msb_seal.lifecycle.migrations", newest="lifecycle_2")
 RECORD_CHARS = 32
 MAX_NAME_CHARS = 200
 MAX_REFERENCE_CHARS = 100
@@ -62,6 +62,7 @@ seals = Table(
     Column("seal_code", String(14)),  # 印章编码: region and eight digits
     Column("fingerprint", String(64)),
     Column("usable_until", BigInteger),  # the seal's end, or its last signer certificate's
+    Column("sealed_name", LargeBinary),  # of a personal seal, whose `name` is then empty
     # One reference of one unit is one application: this makes applying idempotent.
     UniqueConstraint("unit_code", "reference"),
     UniqueConstraint("seal_code"),

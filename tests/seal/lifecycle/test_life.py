@@ -212,6 +212,24 @@ def test_what_was_changed_in_the_store_is_neither_approved_nor_made(kept: Kept, 
         assert refusal.value.code == "changed"
 
 
+def test_a_seal_code_is_the_one_that_was_given_at_approval(kept: Kept) -> None:
+    approved, made = kept.approved(reference="once").record, kept.made().record
+    assert kept.applied(reference="once").record == approved
+    with kept.store.write() as connection:
+        for record, code in ((approved, "9" * 14), (made, "8" * 14)):
+            here = seals.c.record == record
+            connection.execute(update(seals).where(here).values(seal_code=code))
+    acts = (
+        lambda: kept.make(approved),
+        lambda: change(kept, made, Act.ISSUE),
+        lambda: kept.registry.seal(made),
+    )
+    for act in acts:
+        with pytest.raises(LifecycleRefused) as refusal:
+            act()
+        assert refusal.value.code == "changed"
+
+
 def test_a_renewal_takes_the_old_seal_s_place_when_it_is_issued(kept_on_each: Kept) -> None:
     kept = kept_on_each
     old, successor = kept.issued(), person("successor")

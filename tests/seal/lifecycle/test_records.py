@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import update
 
+from msb_identity.foundation import strict_json
 from msb_identity.foundation.rotation import reseal
 from msb_seal.errors import LifecycleRefused, SealError
 from msb_seal.lifecycle import Act, LifeState, Unit
 from msb_seal.lifecycle.applications import SEALED
+from msb_seal.lifecycle.records import SEALED as NAMES
 from msb_seal.lifecycle.records import list_records
-from msb_seal.lifecycle.tables import bodies, seals
-from msb_seal.seals.model import SealPicture
+from msb_seal.lifecycle.tables import bodies, filings, seals
+from msb_seal.seals.model import SealPicture, SealType
 from msb_seal.seals.status import SealState
 from tests.identity.authorities import DAY, NOW
 from tests.seal.lifecycle.conftest import (
@@ -165,6 +167,26 @@ def test_names_of_applicants_are_sealed_and_rotate(kept: Kept) -> None:
     kept.protector.rotate()
     assert [p.changed for p in reseal(kept.store, kept.protector, SEALED)] == [1]
     assert kept.registry.body(record).applicant_name(kept.protector, record) == NAME
+
+
+@pytest.mark.parametrize("type_", [SealType.PERSONAL, SealType.LEGAL_REPRESENTATIVE])
+def test_names_in_personal_seals_are_sealed_and_rotate(kept_on_each: Kept, type_: int) -> None:
+    kept, name = kept_on_each, "李四丰"
+    record = kept.issued(type=type_, name=name, reference="1").record
+    assert kept.applied(type=type_, name=name, reference="1").record == record
+    with kept.store.read() as connection:
+        rows = [*connection.execute(seals.select()), *connection.execute(filings.select())]
+    assert name not in repr(rows)
+    assert name.encode() not in b"".join(v for row in rows for v in row if isinstance(v, bytes))
+    assert kept.registry.seal(record).name == name
+    for _ in range(2):
+        known = kept.registry.get(record)
+        assert (known.name, known.open_name(kept.protector)) == ("", name)
+        due = kept.registry.filings.due()
+        assert [strict_json.load_object(one.content.encode())["name"] for one in due] == [name] * 2
+        kept.protector.rotate()
+        assert [p.changed for p in reseal(kept.store, kept.protector, NAMES)] == [1]
+    assert name not in repr(kept.registry.filings.due())
 
 
 def test_records_are_listed_by_pages(kept_on_each: Kept) -> None:
