@@ -9,6 +9,7 @@ error.
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import re
@@ -73,10 +74,27 @@ def run(command: Callable[[], int]) -> int:
         complain("无法完成", str(error))
     except OSError as error:
         where = f"{shown_name(str(error.filename))}: " if error.filename else ""
-        complain(f"读写失败 {where}", f"{where}{error.strerror or type(error).__name__}")
+        reason = _REASONS.get(error.errno or 0, "系统错误")
+        complain(
+            f"读写失败：{where}{reason}", f"{where}{error.strerror or 'an error of the system'}"
+        )
     except KeyboardInterrupt:
         complain("已中断", "interrupted")
     return CALLED_WRONGLY
+
+
+_REASONS = {
+    errno.ENOENT: "没有此文件或文件夹",
+    errno.EACCES: "没有权限",
+    errno.EPERM: "没有权限",
+    errno.EEXIST: "已存在",
+    errno.EISDIR: "是文件夹",
+    errno.ENOTDIR: "不是文件夹",
+    errno.ENOSPC: "磁盘已满",
+    errno.EDQUOT: "超出磁盘配额",
+    errno.EROFS: "只读文件系统",
+    errno.ENAMETOOLONG: "名称过长",
+}
 
 
 def complain(zh: str, en: str) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -419,6 +420,31 @@ def test_errors_of_ours_become_one_line(capsys: pytest.CaptureFixture[str]) -> N
 
     assert commands.run(fail) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "zh", "en"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "磁盘已满", "No space left on device"),
+        (
+            FileNotFoundError(errno.ENOENT, "No such file", "a.ofd"),
+            "a.ofd: 没有此文件",
+            "a.ofd: No",
+        ),
+        (OSError(), "系统错误", "an error of the system"),
+    ],
+)
+def test_what_the_system_refuses_is_said_in_both_languages(
+    error: OSError, zh: str, en: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> int:
+        raise error
+
+    assert commands.run(fail) == 2
+    first, second = capsys.readouterr().err.split(" / ")
+    assert first.startswith("读写失败：")
+    assert zh in first
+    assert second.startswith(en)
 
 
 def test_mistakes_of_programmers_are_not_hidden() -> None:
