@@ -22,11 +22,16 @@ _AREAS = ("picture", "seals", "sign", "keep", "verify", "lifecycle")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run msb-seal with these arguments (default: the process's own); give the exit status."""
+    return run(lambda: _main(argv))
+
+
+def _main(argv: Sequence[str] | None) -> int:
+    """Parse and do; inside `run`, since the areas' modules take a moment to load."""
     try:
         arguments = _parser().parse_args(argv)
     except SystemExit as stop:  # --help, or an error that argparse has already told
         return stop.code if isinstance(stop.code, int) else 0
-    return run(lambda: int(arguments.command(arguments)))
+    return int(arguments.command(arguments))
 
 
 def _parser() -> CommandParser:
