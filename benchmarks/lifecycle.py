@@ -93,7 +93,7 @@ def _sealer(store: Store, folder: Path) -> RegisteredSealer:
         unit_code=UNIT.code,
         type=1,
         name=UNIT.name,
-        picture=SealPicture("PNG", b"picture" * 1_000, 42, 42),
+        picture=SealPicture("PNG", b"\x89PNG\r\n\x1a\n" + b"picture" * 1_000, 42, 42),
         signers=(certificate,),
         valid_from=NOW,
         valid_until=NOW + YEAR / 2,

@@ -86,7 +86,9 @@ class _Bench:
         chance = random.Random(4)
         self._out = folder / "out.ofd"
         self._holder = 0
-        sealer, self._trust = _sealer(folder, chance.randbytes(SEAL_PICTURE_BYTES))
+        sealer, self._trust = _sealer(
+            folder, b"\x89PNG\r\n\x1a\n" + chance.randbytes(SEAL_PICTURE_BYTES)
+        )
         self._signer = sealer.key
         self._fonts = {"song": PreparedFont.load("song")}
         self._template = PageTemplate.make(self._fonts, _draw_template)

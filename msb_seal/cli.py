@@ -33,12 +33,17 @@ without databases, and keeping seals without documents."""
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run msb-seal with these arguments (default: the process's own); give the exit status."""
+    return run(lambda: _main(argv))
+
+
+def _main(argv: Sequence[str] | None) -> int:
+    """Parse and do; inside `run`, since the areas' modules take a moment to load."""
     given = sys.argv[1:] if argv is None else list(argv)
     try:
         arguments = _parser(given).parse_args(given)
     except SystemExit as stop:  # --help, or an error that argparse has already told
         return stop.code if isinstance(stop.code, int) else 0
-    return run(lambda: int(arguments.command(arguments)))
+    return int(arguments.command(arguments))
 
 
 def _parser(given: Sequence[str]) -> CommandParser:

@@ -73,6 +73,19 @@ def add_store_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def check_kept(arguments: argparse.Namespace) -> None:
+    """Raise CommandError where the data folder that is named keeps no store."""
+    if arguments.store is None and not (arguments.data / STORE_FILE).is_file():
+        zh, en = "数据目录中没有印章登记", "the data folder keeps no seals"
+        raise CommandError(zh, en)
+
+
+def codes_of(folder: Path) -> Codes:
+    """Read the table of codes of a data folder: its own, or the one of the package."""
+    own = folder / CODES_FILE
+    return load_codes(own) if own.exists() else default_codes()
+
+
 @contextmanager
 def open_folder(arguments: argparse.Namespace) -> Iterator[KeptFolder]:
     """Open what `add_store_arguments` named; it is made at first use."""
@@ -83,8 +96,7 @@ def open_folder(arguments: argparse.Namespace) -> Iterator[KeptFolder]:
         # Whatever mode the folder has: the store is for nobody else to read.
         (folder / STORE_FILE).touch(mode=PRIVATE_MODE)
         url = file_url(folder / STORE_FILE)
-    own = folder / CODES_FILE
-    codes = load_codes(own) if own.exists() else default_codes()
+    codes = codes_of(folder)
     with closing(Store.open(url, *TABLES)) as store:
         protector = Protector.from_folder(store, folder / "keys")
         log = Audit(store, protector, writer=AUDIT_WRITER)

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msb_identity.foundation.audit import AuditReader
 from msb_identity.foundation.clock import aware
-from msb_identity.foundation.commands import complain, parse_time, write_out
+from msb_identity.foundation.commands import complain, parse_time
 from msb_identity.foundation.protect import mask_name
-from msb_identity.foundation.text import showable
+from msb_seal.commands.codes import add_codes, print_rows
 from msb_seal.commands.inputs import (
     add_key_arguments,
     add_timestamp_argument,
@@ -28,7 +28,13 @@ from msb_seal.commands.inputs import (
     timestamps_of,
     write_new,
 )
-from msb_seal.commands.kept import KeptFolder, add_store_arguments, open_folder, read_application
+from msb_seal.commands.kept import (
+    KeptFolder,
+    add_store_arguments,
+    check_kept,
+    open_folder,
+    read_application,
+)
 from msb_seal.lifecycle import Act, LifeState, SealMaker, SealRecord, Unit
 from msb_seal.lifecycle.codes import ACTS_WITH_REASON
 from msb_seal.lifecycle.coverage import Standing, coverage_pages
@@ -60,6 +66,7 @@ _ACTS = {
     Act.VOID: "确认无效（不能是申请人） / confirm that; not by who asked",
     Act.KEEP: "撤销上述申请 / drop what was asked for",
 }
+_REASON_HELP = "原因，见 codes / why: see codes"
 _STANDINGS = {
     Standing.HAS: "已有",
     Standing.ENDING: "即将到期",
@@ -83,14 +90,15 @@ def add_commands(commands: _Actions) -> None:
         _add_by(parser)
         parser.set_defaults(act=act, reason="")
         if act in ACTS_WITH_REASON:
-            parser.add_argument("--reason", required=True, metavar="REASON", help="原因 / why")
+            parser.add_argument("--reason", required=True, metavar="REASON", help=_REASON_HELP)
     _add_make(actions)
     _add_grants(actions)
     _add_reading(actions)
 
 
 def _add_units(actions: _Actions) -> None:
-    add = _add(actions, "unit-add", _add_unit, "登记单位 / register a unit")
+    text = "登记单位 / register a unit"
+    add = _add(actions, "unit-add", _add_unit, text, may_make=True)
     add.add_argument("unit", metavar="CODE", help="统一社会信用代码 / its credit code")
     add.add_argument("--name", required=True, metavar="NAME", help="名称 / its name")
     add.add_argument("--region", required=True, metavar="NNNNNN", help="行政区划代码 / GB/T 2260")
@@ -116,7 +124,9 @@ def _add_grants(actions: _Actions) -> None:
     grant = _add(actions, "grant", _grant, "授权用印 / let a user use a seal")
     grant.add_argument("record", help="印章记录 / the seal's record")
     grant.add_argument("--user", required=True, metavar="ID", help="用户标识 / the user's id")
-    grant.add_argument("--purpose", required=True, metavar="NAME", help="目的 / what for")
+    grant.add_argument(
+        "--purpose", required=True, metavar="NAME", help="目的，见 codes / what for: see codes"
+    )
     grant.add_argument("--uses", metavar="N", type=_number, help="次数，缺省不限 / how often")
     grant.add_argument("--from", dest="from_", metavar="TIME", type=parse_time, help="起始 / from")
     grant.add_argument("--days", required=True, metavar="N", type=_days, help="天数 / for N days")
@@ -139,6 +149,7 @@ def _add_reading(actions: _Actions) -> None:
     show.add_argument("record", help="印章记录 / the seal's record")
     coverage = _add(actions, "coverage", _coverage, "应发尽发 / who has, lacks or let lapse")
     coverage.add_argument("--all", action="store_true", help="也列已有的 / units that have one too")
+    add_codes(actions)
     filings = _add(actions, "filings", _filings, "待备案事项 / what is to be filed")
     filings.add_argument("--limit", metavar="N", type=_rows, default=100, help="行数 / rows")
     filed = _add(actions, "filed", _filed, "记录备案回执 / note that it was filed")
@@ -157,13 +168,20 @@ def _add_reading(actions: _Actions) -> None:
         _add_by(parser)
 
 
-def _add(actions: _Actions, name: str, command: _Command, text: str) -> CommandParser:
-    """Add one action: it opens the folder, calls the command and prints the rows it gives."""
+def _add(
+    actions: _Actions, name: str, command: _Command, text: str, *, may_make: bool = False
+) -> CommandParser:
+    """Add one action: it opens the folder, calls the command and prints the rows it gives.
+
+    may_make: whether a data folder that is not there is made; a wrong name is told otherwise.
+    """
 
     def run(arguments: argparse.Namespace) -> int:
+        if not may_make:
+            check_kept(arguments)
         with open_folder(arguments) as folder:
             rows = command(folder, arguments)
-        _print(rows, as_json=arguments.json)
+        print_rows(rows, as_json=arguments.json)
         return 0
 
     parser = actions.add_parser(name, help=text, description=text)
@@ -352,15 +370,6 @@ def _grant_row(grant: Grant) -> dict[str, Any]:
         "of": grant.max_uses,
         "withdrawn": grant.withdrawn_at is not None,
     }
-
-
-def _print(rows: _Rows, *, as_json: bool) -> None:
-    if as_json:
-        write_out(json.dumps(list(rows), ensure_ascii=False, indent=2))
-        return
-    for row in rows:
-        shown = (f"{name}: {value}" for name, value in row.items() if value not in (None, ""))
-        write_out(showable("  ".join(shown)))
 
 
 def _days(text: str) -> timedelta:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msb_identity.foundation.commands import CommandError
 from msb_seal.commands.inputs import read_seal
-from msb_seal.commands.kept import STORE_FILE, add_store_arguments, open_folder
+from msb_seal.commands.kept import add_store_arguments, check_kept, open_folder
 from msb_seal.seals.sealer import KeySealer
 
 if TYPE_CHECKING:
@@ -59,9 +59,7 @@ def open_sealer(
     if arguments.record is None:
         yield KeySealer(read_seal(arguments.seal), certificate, key)
         return
-    if arguments.store is None and not (arguments.data / STORE_FILE).is_file():
-        zh, en = "数据目录中没有印章登记", "the data folder keeps no seals"
-        raise CommandError(zh, en)
+    check_kept(arguments)
     with open_folder(arguments) as folder:
         yield folder.registry.sealer(
             arguments.record,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,13 @@ from msb_identity.foundation.commands import CommandError, read_input
 from msb_identity.pki.formats import MAX_KEY_BYTES, load_public_key
 
 if TYPE_CHECKING:
-    import argparse
-
     from msb_seal.seals.status import SealStatuses
+
+_MAX_DIGITS = 16
 
 
 def add_states_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --seal-states and --seal-states-key."""
+    """Add --seal-states, --seal-states-key and --seal-states-version."""
     parser.add_argument(
         "--seal-states",
         metavar="PATH",
@@ -27,6 +28,12 @@ def add_states_arguments(parser: argparse.ArgumentParser) -> None:
         "--seal-states-key",
         metavar="FILE",
         help="清单签名者的公钥 / the public key of who signs it",
+    )
+    parser.add_argument(
+        "--seal-states-version",
+        metavar="N",
+        type=_version,
+        help="已见过的最新版本，更旧的拒绝 / the newest version seen: older lists are refused",
     )
 
 
@@ -39,12 +46,24 @@ def read_states(arguments: argparse.Namespace) -> SealStatuses | None:
     if (path is None) != (arguments.seal_states_key is None):
         zh = "--seal-states 与 --seal-states-key 须同时给出"
         raise CommandError(zh, "--seal-states and --seal-states-key go together")
+    oldest: int | None = arguments.seal_states_version
     if path is None:
+        if oldest is not None:
+            zh = "--seal-states-version 须与 --seal-states 同用"
+            raise CommandError(zh, "--seal-states-version goes with --seal-states")
         return None
     from msb_seal.lifecycle import PublishedStates  # which loads the database
 
     signer = load_public_key(read_input(arguments.seal_states_key, limit=MAX_KEY_BYTES))
     if path.is_dir():
-        return PublishedStates.from_folder(path, signer=signer)
+        return PublishedStates.from_folder(path, signer=signer, oldest_version=oldest or 0)
     text = read_input(str(path), limit=MAX_JWS_CHARS).decode("ascii", "replace").strip()
-    return PublishedStates.open([text], signer=signer)
+    return PublishedStates.open([text], signer=signer, oldest_version=oldest or 0)
+
+
+def _version(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else 0
+    if number < 1:
+        message = "a version is a number from 1"
+        raise argparse.ArgumentTypeError(message)
+    return number

@@ -158,6 +158,13 @@ def test_verify_asks_a_published_list_for_a_seal_s_state(
     assert status(*named) == "failed frozen"
     named[1] = str(out / "seal-states-all.jwt")
     assert status(*named) == "failed frozen"
+    assert status(*named, "--seal-states-version", "2") == "failed frozen"
+    capsys.readouterr()
+    assert main([*call, *named, "--seal-states-version", "3"]) == 2
+    assert "older than one seen before" in capsys.readouterr().err
+    for wrong in ("0", "-1", "x", "9" * 17):
+        assert main([*call, *named, "--seal-states-version", wrong]) == 2
+    assert main([*call, "--seal-states-version", "1"]) == 2
     assert main([*call, *named[:2]]) == 2
     (tmp_path / "list.pub").write_bytes(encode_public_key(key("another").public))
     assert main([*call, *named]) == 2
@@ -252,6 +259,46 @@ def test_a_kept_seal_signs_by_its_grant_and_not_when_frozen(
     assert [row.get("outcome") for row in used].count("ok") == 1
     verify = ["verify", str(tmp_path / "good.ofd"), "--trust", str(tmp_path / "root.pem")]
     assert main(verify) == 0
+
+
+@pytest.mark.parametrize(
+    "action", [("list",), ("coverage",), ("filings",), ("show", "0" * 32), ("codes",)]
+)
+def test_who_only_reads_makes_no_data_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], action: tuple[str, ...]
+) -> None:
+    folder = tmp_path / "wrong"
+    status = main(["lifecycle", *action, "--data", str(folder)])
+    assert status == (0 if action == ("codes",) else 2)
+    assert not folder.exists()
+    assert len(capsys.readouterr().err.splitlines()) == status // 2
+
+
+def test_the_names_of_purposes_and_reasons_are_listed(run: Callable[..., Any]) -> None:
+    rows = run("codes")
+    assert {"kind": "purpose", "name": "licence", "zh": "电子证照", "en": "e-licences"} in rows
+    [found] = [row for row in rows if row["name"] == "found"]
+    assert (found["kind"], found["acts"]) == ("reason", "thaw")
+
+
+def test_an_interrupt_while_modules_load_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("msb_seal.cli.import_module", interrupted)
+    assert main(["verify", "a.ofd"]) == 2
+    assert capsys.readouterr().err == "已中断 / interrupted\n"
+
+
+def test_filings_are_json_in_text_too(
+    run: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made(run, tmp_path)
+    assert main(["lifecycle", "filings", "--data", str(tmp_path / "data")]) == 0
+    content = capsys.readouterr().out.partition("content: ")[2]
+    assert json.loads(content)["state"]["name"] == "已制作"
 
 
 @pytest.mark.parametrize("given", [["--record", "r"], ["--seal", "s", "--user", "u"]])
