@@ -10,6 +10,7 @@ import argparse
 import json
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -35,10 +36,11 @@ from msb_seal.commands.kept import (
     open_folder,
     read_application,
 )
+from msb_seal.errors import LifecycleRefused
 from msb_seal.lifecycle import Act, LifeState, SealMaker, SealRecord, Unit
 from msb_seal.lifecycle.codes import ACTS_WITH_REASON
 from msb_seal.lifecycle.coverage import Standing, coverage_pages
-from msb_seal.lifecycle.records import list_records
+from msb_seal.lifecycle.records import DamagedRecord, list_records
 from msb_seal.seals.model import SealVersion
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ _STANDINGS = {
     Standing.ENDING: "即将到期",
     Standing.FROZEN: "停用",
     Standing.LAPSED: "已过期",
+    Standing.DAMAGED: "记录损坏",
     Standing.LACKS: "缺",
 }
 
@@ -269,7 +272,16 @@ def _list(folder: KeptFolder, arguments: argparse.Namespace) -> _Rows:
         after=arguments.after,
         limit=arguments.limit,
     )
-    return [_record(folder, record) for record in found]
+    return [_listed(folder, record) for record in found]
+
+
+def _listed(folder: KeptFolder, record: SealRecord | DamagedRecord) -> dict[str, Any]:
+    """Give a row of the list; one that is damaged holds up no other."""
+    with suppress(LifecycleRefused):
+        if isinstance(record, SealRecord):
+            return _record(folder, record)
+    complain(f"{record.record}：库中的记录已损坏", f"{record.record}: the record is damaged")
+    return {"record": record.record, "unit": record.unit_code, "damaged": True}
 
 
 def _show(folder: KeptFolder, arguments: argparse.Namespace) -> _Rows:

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy import insert, select
 
 from msb_identity.envelopes import cbor
+from msb_identity.errors import MsbError
 from msb_identity.foundation.clock import aware, seconds
 from msb_identity.foundation.rotation import SealedTable
 from msb_identity.foundation.text import is_showable
 from msb_identity.x509.certificate import Certificate
+from msb_seal.lifecycle.records import check_kind, raw
 from msb_seal.lifecycle.sentences import refused
 from msb_seal.lifecycle.tables import MAX_NAME_CHARS, MAX_REFERENCE_CHARS, bodies
 from msb_seal.seals.model import SealPicture
@@ -156,10 +158,19 @@ class Body:
 
 def read_body(connection: Connection, record: str) -> Body:
     """Read what belongs to a record; LifecycleRefused where there is none."""
-    row = connection.execute(select(bodies).where(bodies.c.record == record)).first()
+    columns = [raw(column) for column in bodies.c]
+    row = connection.execute(select(*columns).where(bodies.c.record == record)).first()
     if row is None:
         raise refused("no-record")
-    listed = cbor.decode(row.certificates)
-    signers = tuple(Certificate.load(item) for item in listed if isinstance(item, bytes))  # type: ignore[union-attr]
+    try:
+        for column, value in zip(bodies.c, row, strict=True):
+            check_kind(column, value)
+        listed = cbor.decode(row.certificates)
+        if not isinstance(listed, list) or not all(isinstance(item, bytes) for item in listed):
+            message = "no list of certificates"
+            raise ValueError(message)
+        signers = tuple(Certificate.load(item) for item in listed if isinstance(item, bytes))
+    except (ValueError, MsbError) as error:
+        raise refused("damaged", record) from error
     picture = SealPicture(row.picture_type, row.picture, row.width_mm, row.height_mm)
     return Body(picture, signers, row.encoded, row.applicant)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import case, insert, select, update
 
-from msb_seal.lifecycle.records import PERSONAL_TYPES, SEALED, SealRecord, find_record, moment
+from msb_seal.lifecycle.records import PERSONAL_TYPES, SEALED, SealRecord, find_record, moment, raw
 from msb_seal.lifecycle.sentences import refused
 from msb_seal.lifecycle.states import LIVING, RULES, Act, LifeState
 from msb_seal.lifecycle.tables import numbers, seals
@@ -59,8 +59,10 @@ def find_reference(connection: Connection, application: Application) -> Any:  # 
 
 def digest_of(connection: Connection, record: str) -> bytes:
     """Give the HMAC of what was applied for."""
-    query = select(seals.c.content_digest).where(seals.c.record == record)
-    digest: bytes = connection.execute(query).scalar_one()
+    query = select(raw(seals.c.content_digest)).where(seals.c.record == record)
+    digest = connection.execute(query).scalar_one()
+    if not isinstance(digest, bytes):
+        raise refused("damaged", record)
     return digest
 
 
@@ -86,6 +88,24 @@ def lock(connection: Connection, record: str) -> SealRecord:
     for name in sorted({record, renews or record}):
         find_record(connection, name, lock=True)
     return find_record(connection, record)
+
+
+def freeze_damaged(
+    connection: Connection, record: str, *, act: Act, person: bytes, reason: str, at: int
+) -> bool:
+    """Freeze a record whose row cannot be read but for its state; say whether that could be."""
+    sources = [str(state) for state in RULES[act].sources]
+    was_active = seals.c.state == str(LifeState.ACTIVE)
+    values = {
+        "state": str(LifeState.FROZEN),
+        "reason": reason,
+        "since": at,
+        "inactive_since": case((was_active, at), else_=seals.c.inactive_since),
+        "epoch": seals.c.epoch + 1,
+        "changed_by": person,
+    }
+    here = (seals.c.record == record) & seals.c.state.in_(sources)
+    return connection.execute(update(seals).where(here).values(values)).rowcount == 1
 
 
 def is_done(record: SealRecord, act: Act, reason: str) -> bool:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from msb_identity.foundation.clock import aware
-from msb_seal.lifecycle.records import MAX_PAGE, records_of_units
+from msb_seal.lifecycle.records import MAX_PAGE, DamagedRecord, SealRecord, records_of_units
 from msb_seal.lifecycle.states import UNFINISHED, LifeState
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from msb_identity.foundation.store import Store
-    from msb_seal.lifecycle.records import SealRecord
     from msb_seal.lifecycle.units import Unit, Units
 
 SOON = timedelta(days=60)
@@ -35,6 +34,7 @@ class Standing(StrEnum):
     ENDING = "ending"  # 即将到期
     FROZEN = "frozen"  # 停用
     LAPSED = "lapsed"  # 已过期
+    DAMAGED = "damaged"  # 记录损坏
     LACKS = "lacks"  # 缺
 
 
@@ -75,7 +75,7 @@ def coverage_page(
     page = units.page(after=after, limit=limit)
     with store.read() as connection:
         found = records_of_units(connection, [unit.code for unit in page], types)
-    kept: defaultdict[tuple[str, int], list[SealRecord]] = defaultdict(list)
+    kept: defaultdict[tuple[str, int], list[SealRecord | DamagedRecord]] = defaultdict(list)
     for record in found:
         kept[record.unit_code, record.type].append(record)
     return [
@@ -96,19 +96,28 @@ def coverage_pages(
 
 
 def _coverage(
-    unit: Unit, type_: int, records: list[SealRecord], now: datetime, soon: timedelta
+    unit: Unit,
+    type_: int,
+    records: list[SealRecord | DamagedRecord],
+    now: datetime,
+    soon: timedelta,
 ) -> Coverage:
     standing, record, until = Standing.LACKS, None, None
     for candidate in records:
         found = _standing(candidate, now, soon)
         if _BEST_FIRST.index(found) < _BEST_FIRST.index(standing):
             standing, record = found, candidate.record
-            until = candidate.usable_until or candidate.valid_until
-    under_way = any(candidate.state in UNFINISHED for candidate in records)
+            if isinstance(candidate, SealRecord):
+                until = candidate.usable_until or candidate.valid_until
+    under_way = any(
+        isinstance(candidate, SealRecord) and candidate.state in UNFINISHED for candidate in records
+    )
     return Coverage(unit, type_, standing, record, until, under_way)
 
 
-def _standing(record: SealRecord, now: datetime, soon: timedelta) -> Standing:
+def _standing(record: SealRecord | DamagedRecord, now: datetime, soon: timedelta) -> Standing:
+    if isinstance(record, DamagedRecord):
+        return Standing.DAMAGED
     if record.state not in (LifeState.ACTIVE, LifeState.FROZEN):
         return Standing.LACKS
     if record.has_lapsed(now):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, literal, select, tuple_, update
 
+from msb_identity.errors import EncodingRefused, ProtectionError
 from msb_identity.foundation import strict_json
 from msb_identity.foundation.clock import from_seconds, seconds
 from msb_identity.foundation.text import is_showable
@@ -100,12 +101,19 @@ class Filings:
 
     def _filing(self, row: Any) -> Filing:  # noqa: ANN401 - a row
         """Take a row; a personal seal's name, which stands sealed beside it, goes in here."""
+        try:
+            return self._opened(row)
+        except (TypeError, ValueError, EncodingRefused, ProtectionError) as error:
+            raise refused("damaged", row.record) from error
+
+    def _opened(self, row: Any) -> Filing:  # noqa: ANN401 - a row
         content = row.content
+        whole = strict_json.load_object(content.encode())
         if row.sealed_name is not None:
             name = self._protector.open_text(
                 row.sealed_name, SEALED.place("sealed_name", row.record)
             )
-            whole = {**strict_json.load_object(content.encode()), "name": name}
+            whole = {**whole, "name": name}
             content = strict_json.dump(whole).decode()
         return Filing(row.record, row.epoch, content, from_seconds(row.made_at), row.receipt)
 

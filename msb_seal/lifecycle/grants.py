@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import insert, select, update
 
 from msb_identity.envelopes import cbor
+from msb_identity.errors import ProtectionError
 from msb_identity.foundation.clock import aware, from_seconds
 from msb_identity.foundation.rotation import SealedTable
 from msb_seal.lifecycle.persons import check_person, person_mark
@@ -168,6 +169,12 @@ class Grants:
         )
 
     def _grant(self, row: Any) -> Grant:  # noqa: ANN401 - a row
+        try:
+            return self._read(row)
+        except (TypeError, ValueError, ProtectionError) as error:
+            raise refused("damaged", row.grant_id) from error
+
+    def _read(self, row: Any) -> Grant:  # noqa: ANN401 - a row
         ended = row.withdrawn_at
         return Grant(
             grant_id=row.grant_id,

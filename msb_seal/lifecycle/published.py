@@ -29,6 +29,7 @@ from msb_identity.foundation.clock import aware, from_seconds, seconds
 from msb_identity.foundation.files import folder_lock, write_whole
 from msb_identity.foundation.text import is_showable
 from msb_seal.lifecycle.persons import check_person
+from msb_seal.lifecycle.records import raw
 from msb_seal.lifecycle.sentences import refused
 from msb_seal.lifecycle.states import PUBLISHED, LifeState
 from msb_seal.lifecycle.tables import lists, seals
@@ -56,6 +57,8 @@ MAX_LISTED = 4_000
 """Seals in one part: its JWS then stays below MAX_JWS_CHARS."""
 MAX_PARTS = 16**2
 NOT_ISSUED = "not-issued"
+DAMAGED = "damaged"
+"""The reason of a seal whose record cannot be read: it is told as frozen since ever."""
 _USUAL_FILL = 3_000
 _DIGITS = "0123456789abcdef"
 _Time = Annotated[int, Field(ge=0, le=253_402_300_799)]
@@ -300,14 +303,18 @@ def _prefixes(connection: Connection) -> list[str]:
 
 
 def _entries(connection: Connection, prefix: str) -> dict[str, dict[str, object]]:
-    since = func.coalesce(seals.c.inactive_since, seals.c.since).label("since")
-    query = select(seals.c.fingerprint, seals.c.state, since, seals.c.reason).where(
+    since = func.coalesce(raw(seals.c.inactive_since), raw(seals.c.since)).label("since")
+    query = select(raw(seals.c.fingerprint), raw(seals.c.state), since, raw(seals.c.reason)).where(
         seals.c.fingerprint >= prefix, seals.c.fingerprint < prefix + "g"
     )
     found = {}
     for row in connection.execute(query.order_by(seals.c.fingerprint)):
-        state = LifeState(row.state)
-        reason = NOT_ISSUED if state is LifeState.MADE else row.reason
-        entry = {"state": str(PUBLISHED[state]), "since": row.since, "reason": reason}
+        try:
+            state = LifeState(row.state)
+            reason = NOT_ISSUED if state is LifeState.MADE else row.reason
+            entry = {"state": str(PUBLISHED[state]), "since": row.since, "reason": reason}
+            _Entry.model_validate(entry)
+        except (ValueError, KeyError):  # nobody knows since when: nothing signed with it counts
+            entry = {"state": str(SealState.FROZEN), "since": 0, "reason": DAMAGED}
         found[row.fingerprint] = entry
     return found

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import select, type_coerce
+from sqlalchemy.types import NullType
 
+from msb_identity.errors import ProtectionError
 from msb_identity.foundation.clock import aware, from_seconds, seconds
 from msb_identity.foundation.rotation import SealedTable
+from msb_seal.errors import LifecycleRefused
 from msb_seal.lifecycle.sentences import refused
 from msb_seal.lifecycle.states import MADE_ONCE, LifeState
 from msb_seal.lifecycle.tables import seals
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Column, Connection, Label, Row
 
     from msb_identity.foundation.protect import Protector
     from msb_identity.foundation.store import Store
@@ -70,7 +73,10 @@ class SealRecord:
         """Give the name in the seal; a personal seal's is personal data, masked where shown."""
         if self.sealed_name is None:
             return self.name
-        return protector.open_text(self.sealed_name, SEALED.place("sealed_name", self.record))
+        try:
+            return protector.open_text(self.sealed_name, SEALED.place("sealed_name", self.record))
+        except ProtectionError as error:
+            raise refused("damaged", self.record) from error
 
     def has_lapsed(self, now: datetime | None = None) -> bool:
         """Whether it could be used but for its period, which has ended."""
@@ -83,7 +89,22 @@ class SealRecord:
         return self.state in MADE_ONCE and self.fingerprint is not None
 
 
-_COLUMNS = tuple(seals.c[name] for name in SealRecord.__dataclass_fields__)
+@dataclass(frozen=True, slots=True)
+class DamagedRecord:
+    """A record whose row cannot be read: somebody must mend it; others are not held up by it."""
+
+    record: str
+    unit_code: str
+    type: int
+
+
+def raw(column: Column[Any]) -> Label[Any]:
+    """Give a column without what SQLAlchemy makes of its values, which fails on damaged ones."""
+    return type_coerce(column, NullType()).label(column.name)
+
+
+_COLUMNS = tuple(raw(seals.c[name]) for name in SealRecord.__dataclass_fields__)
+_TIMES = ("valid_from", "valid_until", "since", "usable_until", "inactive_since")
 
 
 def find_record(connection: Connection, record: str, *, lock: bool = False) -> SealRecord:
@@ -109,8 +130,11 @@ def list_records(
     state: LifeState | None = None,
     after: str = "",
     limit: int = 100,
-) -> list[SealRecord]:
-    """Give a page of records in the order of their numbers, from the one after `after`."""
+) -> list[SealRecord | DamagedRecord]:
+    """Give a page of records in the order of their numbers, from the one after `after`.
+
+    One that is damaged is named and stops no other.
+    """
     check_page(limit)
     query = select(*_COLUMNS).where(seals.c.record > after).order_by(seals.c.record).limit(limit)
     if unit_code is not None:
@@ -118,29 +142,48 @@ def list_records(
     if state is not None:
         query = query.where(seals.c.state == state.value)
     with store.read() as connection:
-        return [record_of(row) for row in connection.execute(query)]
+        return [_readable(row) for row in connection.execute(query)]
 
 
 def records_of_units(
     connection: Connection, unit_codes: Sequence[str], types: Sequence[int]
-) -> list[SealRecord]:
+) -> list[SealRecord | DamagedRecord]:
     """Give all records of these units and types."""
     query = select(*_COLUMNS).where(seals.c.unit_code.in_(unit_codes), seals.c.type.in_(types))
-    return [record_of(row) for row in connection.execute(query.order_by(seals.c.record))]
+    return [_readable(row) for row in connection.execute(query.order_by(seals.c.record))]
 
 
-def record_of(row: Row[tuple[object, ...]]) -> SealRecord:
-    """Take a row with the columns of a record."""
+def record_of(row: Row[Any]) -> SealRecord:
+    """Take a row with the columns of a record; LifecycleRefused ("damaged") names one that is."""
     values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
-    for name in ("valid_from", "valid_until", "since"):
-        values[name] = from_seconds(values[name])
-    for name in ("usable_until", "inactive_since"):
-        if values[name] is not None:
-            values[name] = from_seconds(values[name])
-    values["state"] = LifeState(values["state"])
-    if values["asked_end"] is not None:
-        values["asked_end"] = LifeState(values["asked_end"])
+    try:
+        for name, value in values.items():
+            check_kind(seals.c[name], value)
+        for name in _TIMES:
+            if values[name] is not None:
+                values[name] = from_seconds(values[name])
+        values["state"] = LifeState(values["state"])
+        if values["asked_end"] is not None:
+            values["asked_end"] = LifeState(values["asked_end"])
+    except ValueError as error:
+        raise refused("damaged", str(values["record"])) from error
     return SealRecord(**values)
+
+
+def check_kind(column: Column[Any], value: object) -> None:
+    """Raise ValueError for a stored value that is not of its column's kind: SQLite takes any."""
+    if value is None and column.nullable:
+        return
+    if type(value) is not column.type.python_type:
+        message = f"{column.name} is of another kind"
+        raise ValueError(message)
+
+
+def _readable(row: Row[Any]) -> SealRecord | DamagedRecord:
+    try:
+        return record_of(row)
+    except LifecycleRefused:
+        return DamagedRecord(str(row.record), str(row.unit_code), row.type)
 
 
 def check_page(limit: int) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import insert, update
 
 from msb_identity.errors import StoreError
 from msb_identity.foundation.clock import aware, seconds
-from msb_seal.errors import LifecycleRefused
+from msb_seal.errors import LifecycleRefused, SealRefused
 from msb_seal.lifecycle.applications import (
     Application,
     Body,
@@ -32,6 +32,7 @@ from msb_seal.lifecycle.changes import (
     digest_of,
     find_reference,
     first_row,
+    freeze_damaged,
     is_done,
     lock,
     take_code,
@@ -154,6 +155,8 @@ class SealRegistry:
                     values["asked_by"] = person
                 return self._write(connection, old, act, values, by=by, now=now)
         except LifecycleRefused as refusal:
+            if refusal.code == "damaged" and act in (Act.FREEZE, Act.LOSE):
+                self._freeze_damaged(record, act, by=by, reason=reason, now=now)
             if refusal.code != "no-record":
                 event = f"seal.{act}"
                 self._audit.record(event, actor=by, object_=record, outcome=refusal.code, now=now)
@@ -203,7 +206,10 @@ class SealRegistry:
             known, body = find_record(connection, record), read_body(connection, record)
         if body.encoded is None or known.fingerprint is None:
             raise refused("not-made")
-        made = parse_seal(body.encoded)
+        try:
+            made = parse_seal(body.encoded)
+        except SealRefused as error:
+            raise refused("damaged", record) from error
         if (made.fingerprint, made.seal_id) != (known.fingerprint, known.seal_code):
             raise refused("changed")
         return made
@@ -263,6 +269,25 @@ class SealRegistry:
             with_body = read_body(connection, old.record)
             self._check_content(old, with_body, digest_of(connection, old.record))
         return values
+
+    def _freeze_damaged(
+        self, record: str, act: Act, *, by: str, reason: str, now: datetime | None
+    ) -> None:
+        """Freeze what cannot be read, and raise that it is frozen; return where it could not be."""
+        person, at = person_mark(self._protector, by), moment(now)
+        with self._store.write(locks=()) as connection:
+            if not freeze_damaged(connection, record, act=act, person=person, reason=reason, at=at):
+                return
+            details: dict[str, object] = {"state": str(LifeState.FROZEN), "reason": reason}
+            self._audit.record(
+                f"seal.{act}",
+                actor=by,
+                object_=record,
+                details=details | {"damaged": True},
+                now=now,
+                connection=connection,
+            )
+        raise refused("frozen-damaged", record)
 
     def _write(
         self,

@@ -43,6 +43,14 @@ _LIFE: Mapping[str, tuple[str, str]] = {
         "库中的申请内容与申请时不同",
         "what the store holds is not what was applied for",
     ),
+    "damaged": (
+        "库中的记录已损坏，须由管理员修复",
+        "what the store holds of it is damaged: an administrator must mend it",
+    ),
+    "frozen-damaged": (
+        "印章已停用；但库中的记录已损坏，未生成备案事项",
+        "the seal is frozen now, but its record is damaged, and nothing was written to be filed",
+    ),
     "not-made": ("印章尚未制作", "the seal has not been made yet"),
     "purpose": ("代码表中没有此使用目的", "the table of codes has no such purpose"),
     "uses": ("次数须为正数", "the number of uses must be positive"),
@@ -74,6 +82,7 @@ _USE: Mapping[str, tuple[str, str]] = {
     "used-up": ("使用授权的次数不足", "the grant has not that many uses left"),
     "reservation-ended": ("预留已结束", "the reservation has ended"),
     "reservation-used-up": ("预留的次数不足", "the reservation has not that many uses left"),
+    "damaged": ("库中的印章或授权记录已损坏", "the store's record of seal or grant is damaged"),
     "changed": (
         "印章状态已变化，须重新预留",
         "the seal's state has changed since: reserve again",

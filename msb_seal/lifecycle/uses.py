@@ -279,6 +279,9 @@ def choose_grant(rows: Sequence[Any], count: int, at: int) -> tuple[Any, str]:
 
 def fault_of_grant(row: Any, at: int) -> str:  # noqa: ANN401 - a row
     """Say why a seal may not be used under a grant at that time; "" where it may."""
+    times = (row.seal_from, row.valid_from, row.valid_until, row.used)
+    if not all(type(time_) is int for time_ in times) or type(row.seal_until or 0) is not int:
+        return "damaged"
     checks = (
         (row.state != LifeState.ACTIVE, _ASKED_STATES.get(row.state, "not-issued")),
         (at < row.seal_from, "not-yet-valid"),
