@@ -1,6 +1,6 @@
 """`msb-seal lifecycle codes`: the names that --purpose, --reason and applications take.
 
-And how rows are printed, for people and as JSON.
+And rows: of a grant, and how all are printed, for people and as JSON.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from msb_identity.foundation.commands import CommandParser
-    from msb_seal.lifecycle import Codes
+    from msb_seal.lifecycle import Codes, Grant
 
 _Actions: TypeAlias = "argparse._SubParsersAction[CommandParser]"  # noqa: SLF001 - its one name
 _Rows: TypeAlias = "Sequence[dict[str, Any]]"
@@ -52,6 +52,20 @@ def _codes(codes: Codes) -> _Rows:
         for name, one in codes.types.items()
     ]
     return rows
+
+
+def grant_row(grant: Grant) -> dict[str, Any]:
+    """Give a grant as a row."""
+    return {
+        "grant": grant.grant_id,
+        "user": grant.user,
+        "purpose": grant.purpose,
+        "from": grant.valid_from.isoformat(),
+        "until": grant.valid_until.isoformat(),
+        "uses": grant.used,
+        "of": grant.max_uses,
+        "withdrawn": grant.withdrawn_at is not None,
+    }
 
 
 def print_rows(rows: _Rows, *, as_json: bool) -> None:

@@ -19,7 +19,7 @@ from msb_identity.foundation.audit import AuditReader
 from msb_identity.foundation.clock import aware
 from msb_identity.foundation.commands import complain, parse_time
 from msb_identity.foundation.protect import mask_name
-from msb_seal.commands.codes import add_codes, print_rows
+from msb_seal.commands.codes import add_codes, grant_row, print_rows
 from msb_seal.commands.inputs import (
     add_key_arguments,
     add_timestamp_argument,
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from msb_identity.foundation.commands import CommandParser
-    from msb_seal.lifecycle import Grant
     from msb_seal.lifecycle.coverage import Coverage
 
 _Actions: TypeAlias = "argparse._SubParsersAction[CommandParser]"  # noqa: SLF001 - its one name
@@ -251,7 +250,7 @@ def _grant(folder: KeptFolder, arguments: argparse.Namespace) -> _Rows:
         max_uses=arguments.uses,
         by=arguments.by,
     )
-    return [_grant_row(grant)]
+    return [grant_row(grant)]
 
 
 def _withdraw_grant(folder: KeptFolder, arguments: argparse.Namespace) -> _Rows:
@@ -295,7 +294,7 @@ def _show(folder: KeptFolder, arguments: argparse.Namespace) -> _Rows:
         "renews": record.renews,
         "asked_end": None if record.asked_end is None else str(record.asked_end),
     }
-    grants = [_grant_row(grant) for grant in folder.registry.grants.of(record.record)]
+    grants = [grant_row(grant) for grant in folder.registry.grants.of(record.record)]
     reader = AuditReader(folder.store, folder.protector)
     history = [
         {"time": entry.time.isoformat(), "event": entry.event, "outcome": entry.outcome}
@@ -368,19 +367,6 @@ def _coverage_row(row: Coverage) -> dict[str, Any]:
         "record": row.record,
         "until": None if row.until is None else row.until.isoformat(),
         "under way": row.is_under_way,
-    }
-
-
-def _grant_row(grant: Grant) -> dict[str, Any]:
-    return {
-        "grant": grant.grant_id,
-        "user": grant.user,
-        "purpose": grant.purpose,
-        "from": grant.valid_from.isoformat(),
-        "until": grant.valid_until.isoformat(),
-        "uses": grant.used,
-        "of": grant.max_uses,
-        "withdrawn": grant.withdrawn_at is not None,
     }
 
 
