@@ -116,6 +116,13 @@ FORBIDDEN: Mapping[str, Mapping[int, bytes]] = {
         b"/AP<</N 31 0 R>>>>",
         31: COVER,
     },
+    "the signature of another field, shown over the page": {
+        3: PAGE % b"7 0 R 20 0 R 30 0 R",
+        5: FORM % b"7 0 R 20 0 R 30 0 R",
+        30: b"<</Type/Annot/Subtype/Widget/FT/Sig/T(S2)/V 21 0 R/P 3 0 R/Rect[9 9 99 99]"
+        b"/AP<</N 31 0 R>>>>",
+        31: COVER,
+    },
     "another form engine": {5: (FORM % BOTH).replace(b"/SigFlags", b"/XFA(x)/SigFlags")},
     "a resource of the form": {
         5: (FORM % BOTH).replace(b"/F1 6 0 R", b"/F1 30 0 R"),
