@@ -153,7 +153,7 @@ class FormChanges:
             elif same:
                 told = Shown.UNKNOWN
             else:
-                told = shows_value(self.comparison, new, old=first, widget=widget)
+                told = shows_value(self.after, new, widget)
             if told is Shown.VALUE:
                 self.changes.allow(f"{path}: filled in")
             elif told is Shown.OTHER:

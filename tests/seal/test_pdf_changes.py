@@ -191,6 +191,21 @@ UNDECIDED: Mapping[str, Mapping[int, bytes]] = {
         7: FIELD % (b"12", 30),
         30: stream(b"BT /F1 12 Tf (12) Tj ET /Im Do", b"/Subtype/Form/BBox[0 0 9 9]"),
     },
+    **{
+        name: {7: FIELD % (b"12", 30), 30: look(b"12").replace(old, new)}
+        for name, old, new in (
+            ("a look with boxes over it", b"Tj ET Q", b"Tj ET\nf"),
+            ("a look far away", b"2 4 Td", b"999 4 Td"),
+            ("a look too small", b"12 Tf", b"01 Tf"),
+            ("a look in a mirror", b"/BBox", b"/Matrix[-1 0 0 1 0 0]/BBox"),
+            ("a look cut off", b"0 0 200 20", b"0 0 20 20"),
+            ("a look in a layer", b"/BBox", b"/OC<</Type/OCG/Name(x)>>/BBox"),
+        )
+    },
+    "a look in signs": {
+        7: FIELD % (b"12", 30),
+        30: look(b"12", font=FONT.replace(b"Helvetica", b"ZapfDingbats")),
+    },
     "a value that is not shown": {7: FIELD % (b"12", 8)},
 }
 
