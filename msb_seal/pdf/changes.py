@@ -7,15 +7,14 @@ the catalog must be what it was.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from msb_seal.errors import PdfRefused
+from msb_seal.pdf.ambiguity import ambiguities
 from msb_seal.pdf.comparing import Changes, Comparison, reached
 from msb_seal.pdf.form_changes import FormChanges
 from msb_seal.pdf.page_tree import pages_of
 from msb_seal.pdf.permissions import Permissions
-from msb_seal.pdf.revisions import PLAIN
 from msb_seal.pdf.syntax import Ref
 
 if TYPE_CHECKING:
@@ -42,7 +41,6 @@ _OF_REVISION: Final = frozenset(
     }
 )
 """Of the trailer: what is compared on its own, or says only how this revision is written."""
-_OBJECT = re.compile(rb"(?<![0-9])\d{1,10}[\x00\t\n\x0c\r ]+\d{1,5}[\x00\t\n\x0c\r ]+obj\b")
 
 
 def compare(before: Revision, after: Revision) -> Changes:
@@ -78,7 +76,7 @@ class _Document:
         self._compare_catalog()
         for ref in self.pages:
             self._compare_page(ref)
-        self._compare_strays()
+        self._compare_writing()
 
     def _compare_catalog(self) -> None:
         old, new = self.before.catalog, self.after.catalog
@@ -148,35 +146,12 @@ class _Document:
         quiet = isinstance(entries, dict) and entries.get("Subtype") == "Popup"
         return not quiet or bool({"AP", "A", "AA"} & self.after.dictionary(ref).keys())
 
-    def _compare_strays(self) -> None:
-        """Find objects that were added but that no cross-reference names.
-
-        Other readers that repair files may show them.
-        """
-        file, start = self.after.file, self.before.end
-        known = {section.offset for section in self.after.sections}
-        for section in self.after.sections:
-            known |= {entry.place for entry in section.entries.values() if entry.kind == PLAIN}
-        for match in _OBJECT.finditer(_without_streams(file.data[start:])):
-            if start + match.start() not in known:
-                self.changes.doubt(f"an object at {start + match.start()} that nothing names")
-                break
+    def _compare_writing(self) -> None:
+        """Find what was added and may be read in two ways."""
+        for what in ambiguities(self.before, self.after):
+            self.changes.doubt(what)
         if self.after.is_hybrid and not self.before.is_hybrid:
             self.changes.doubt("two kinds of cross-references, which readers take differently")
-
-
-def _without_streams(data: bytes) -> bytes:
-    """Blank out what stands between `stream` and `endstream`, where anything may stand."""
-    parts: list[bytes] = []
-    position = 0
-    while (start := data.find(b"stream", position)) >= 0:
-        end = data.find(b"endstream", start + len(b"stream"))
-        if end < 0:
-            break
-        parts += [data[position:start], b" " * (end - start)]
-        position = end + len(b"endstream")
-        parts.append(b" " * len(b"endstream"))
-    return b"".join([*parts, data[position:]])
 
 
 def _outside(revision: Revision) -> set[Ref]:

@@ -19,7 +19,7 @@ MAX_COMPARED = 3_000_000
 """So many pairs of values are compared in one file."""
 MAX_TOLD = 50
 _MAX_ACTION_VALUES = 20_000
-_MISSING: Final = "unreadable"
+_UNREADABLE: Final = Name("unreadable")
 _ACTION_KEYS = frozenset({"AA", "JS", "JavaScript"})
 _QUIET_ACTIONS = ("GoTo",)
 
@@ -73,7 +73,7 @@ class Comparison:
         probe = Comparison(self.before, self.after, Changes())
         probe.apart = self.apart
         probe.compare("", one, other)
-        return not probe.changes.forbidden
+        return not probe.changes.forbidden and not probe.changes.undecided
 
     def compare(self, path: str, one: PdfValue, other: PdfValue, *, harmless: bool = False) -> None:
         """Tell every difference as forbidden; or as harmless, as long as it does nothing."""
@@ -93,6 +93,9 @@ class Comparison:
             inner = _parts(old, new)
             if inner is None:
                 self._tell(path, new, harmless=harmless)
+            elif new is _UNREADABLE:
+                # Not even what was so when it was signed: who knows what has become of it?
+                self.changes.doubt(f"{path or '/'} cannot be read")
             else:
                 waiting += [(f"{path}/{name}", first, second) for name, first, second in inner]
 
@@ -113,7 +116,7 @@ def _read(revision: Revision, value: PdfValue) -> PdfValue:
     except PdfRefused as error:
         if error.code == "limit":
             raise
-        return Name(_MISSING)
+        return _UNREADABLE
 
 
 def _parts(old: PdfValue, new: PdfValue) -> list[tuple[str, PdfValue, PdfValue]] | None:

@@ -153,7 +153,7 @@ class FormChanges:
             elif same:
                 told = Shown.UNKNOWN
             else:
-                told = shows_value(self.comparison, new, old=first, widget=widget)
+                told = shows_value(self.after, new, widget)
             if told is Shown.VALUE:
                 self.changes.allow(f"{path}: filled in")
             elif told is Shown.OTHER:
@@ -190,6 +190,8 @@ class FormChanges:
             self.changes.forbid(f"{path}: a signature with actions was added")
         elif "ByteRange" not in value or "Contents" not in value:
             self.changes.forbid(f"{path}: something that is no signature was added as one")
+        elif self._is_borrowed(new):
+            self.changes.forbid(f"{path}: another field's signature was added as a new one")
         elif is_timestamp and any(self._is_seen(one) for one in widgets):
             self.changes.forbid(f"{path}: a time-stamp that shows something was added")
         elif not is_timestamp and self.permissions.level == NO_CHANGES:
@@ -198,6 +200,18 @@ class FormChanges:
             self.changes.forbid(f"{path}: signed, though the field is locked")
         else:
             self._accept(f"{path}: signed", new)
+
+    def _is_borrowed(self, new: Field) -> bool:
+        """Whether a field has the signature of another, which takes nobody's key."""
+        value = self.after.dictionary(new.value)
+        others = [one for one in self.new.values() if one is not new and one.kind == "Sig"]
+        there = [self.after.dictionary(one.value) for one in others]
+        there += [self.before.dictionary(one.value) for one in self.old.values()]
+        return any(
+            value.get(key) is not None and value.get(key) == one.get(key)
+            for one in there
+            for key in ("Contents", "ByteRange")
+        )
 
     def _accept(self, path: str, new: Field) -> None:
         self.new_widgets |= _refs(new)

@@ -38,6 +38,8 @@ _ENTRY = re.compile(
     rb"[\x00\t\n\x0c\r ]*(\d{1,10})[\x00\t\n\x0c\r ]+(\d{1,5})[\x00\t\n\x0c\r ]+([nf])"
 )
 _STREAM = re.compile(rb"[\x00\t\n\x0c\r ]*stream(?:\r\n|\n|\r)")
+_ENDSTREAM = re.compile(rb"[\x00\t\n\x0c\r ]*endstream")
+_ENDOBJ = re.compile(rb"[\x00\t\n\x0c\r ]*(?:endstream[\x00\t\n\x0c\r ]*)?endobj")
 FREE, PLAIN, PACKED = 0, 1, 2
 
 
@@ -57,6 +59,7 @@ class Section:
     offset: int
     entries: Mapping[int, Entry] = field(repr=False)
     trailer: Dictionary = field(repr=False)
+    stop: int
 
 
 @dataclass(slots=True)
@@ -78,7 +81,7 @@ class PdfBytes:
         self.data = data
         self.parsed: dict[int, _Parsed] = {}
         self.packed: dict[tuple[int, int], Sequence[tuple[int, PdfValue]]] = {}
-        self.sections: dict[int, tuple[Section, int]] = {}
+        self.sections: dict[int, Section] = {}
         self.decoded_bytes, self.entries_read, self.compared = 0, 0, 0
         self._deadline = time.monotonic() + MAX_SECONDS
 
@@ -107,6 +110,8 @@ class PdfBytes:
             _broken(f"no object stands at {offset}")
         value, end = read_value(self.data, header.end())
         stream = _STREAM.match(self.data, end) if isinstance(value, dict) else None
+        if stream is None and self.data.startswith(b"stream", skip_blank(self.data, end)):
+            _broken(f"a stream at {offset} that begins in an odd way")
         stream_at = None if stream is None else stream.end()
         return _Parsed(int(header[1]), int(header[2]), value, stream_at, end)
 
@@ -167,13 +172,15 @@ class Revision:
         if entry is None or entry.kind == FREE:
             return None
         if ref.generation != (entry.rest if entry.kind == PLAIN else 0):
-            return None
+            _broken(
+                f"object {ref.number} has another generation: some readers take it all the same"
+            )
         if ref.number not in self._cache:
             if ref.number in self._resolving:
                 _broken("an object that needs itself to be read")
             self._resolving.add(ref.number)
             try:
-                self._cache[ref.number] = self._load(ref.number, entry)
+                self._cache[ref.number] = self.load(ref.number, entry)
             finally:
                 self._resolving.discard(ref.number)
         return self._cache[ref.number]
@@ -185,7 +192,21 @@ class Revision:
             return None
         return entry.place, self.file.object_at(entry.place).end
 
-    def _load(self, number: int, entry: Entry) -> PdfValue:
+    def end_of(self, number: int, entry: Entry) -> int:
+        """Give where an object that is not packed ends, with its `endobj`."""
+        parsed = self.file.object_at(entry.place)
+        value = self.load(number, entry)
+        end = parsed.end
+        if isinstance(value, Stream) and parsed.stream_at is not None:
+            end = parsed.stream_at + len(value.raw)
+        return self._after_object(end)
+
+    def packed_numbers(self, ref: Ref) -> list[int]:
+        """Give the numbers of the objects in an object stream, as its header says."""
+        return [number for number, _ in self._unpack(ref.number)]
+
+    def load(self, number: int, entry: Entry) -> PdfValue:
+        """Read an object where an entry says; PdfRefused where it is not there."""
         if entry.kind == PACKED:
             packed = self._unpack(entry.place)
             if entry.rest >= len(packed) or packed[entry.rest][0] != number:
@@ -205,8 +226,7 @@ class Revision:
         start = parsed.stream_at
         if not isinstance(length, int) or not 0 <= length <= self.end - start:
             _broken("a stream without a length")
-        end = skip_blank(self.file.data, start + length)
-        if not self.file.data.startswith(b"endstream", end):
+        if not _ENDSTREAM.match(self.file.data, start + length):
             _broken("a stream that does not end where its length says")
         return Stream(parsed.value, self.file.data[start : start + length])
 
@@ -226,6 +246,12 @@ class Revision:
             self.file.packed[key] = _unpack(self.file.decode(stream), count, first)
         return self.file.packed[key]
 
+    def _after_object(self, end: int) -> int:
+        found = _ENDOBJ.match(self.file.data, end)
+        if found is None:
+            _broken(f"an object without an end at {end}")
+        return found.end()
+
     def _start(self) -> int:
         tail_at = max(0, self.end - _TAIL_BYTES)
         found = _STARTXREF.findall(self.file.data[tail_at : self.end])
@@ -244,6 +270,10 @@ class Revision:
                 raise PdfRefused(code, "修订过多", "the file has too many revisions")
             section = self._read_section(place)
             hidden = section.trailer.get("XRefStm")
+            if any(
+                not isinstance(one, int | None) for one in (hidden, section.trailer.get("Prev"))
+            ):
+                _broken("a trailer that leads nowhere")
             if isinstance(hidden, int):
                 self.is_hybrid = True
                 stream = self._read_section(hidden)
@@ -251,20 +281,20 @@ class Revision:
                 merged = {**stream.entries, **_in_use(section.entries)}
                 for number, entry in section.entries.items():
                     merged.setdefault(number, entry)
-                section = Section(section.offset, merged, section.trailer)
+                section = Section(section.offset, merged, section.trailer, section.stop)
             self.sections.append(section)
             place = section.trailer.get("Prev")
 
     def _read_section(self, offset: int) -> Section:
         if offset not in self.file.sections:
             self.file.sections[offset] = self._load_section(offset)
-        section, stop = self.file.sections[offset]
-        if stop > self.end:
+        section = self.file.sections[offset]
+        if section.stop > self.end:
             _broken(f"cross-references outside the file, at {offset}")
         return section
 
-    def _load_section(self, offset: int) -> tuple[Section, int]:
-        """Read a table or a stream; give where it ends, too."""
+    def _load_section(self, offset: int) -> Section:
+        """Read a table or a stream."""
         data = self.file.data
         if not 0 <= offset < self.end:
             _broken(f"cross-references outside the file, at {offset}")
@@ -279,14 +309,20 @@ class Revision:
             _broken(f"no cross-references at {offset}")
         stop = parsed.stream_at + length
         decoded = self.file.decode(Stream(parsed.value, data[parsed.stream_at : stop]))
-        return Section(offset, _read_rows(decoded, parsed.value), parsed.value), stop
+        rows = _read_rows(decoded, parsed.value)
+        return Section(offset, rows, parsed.value, self._after_object(stop))
 
 
 def _in_use(entries: Mapping[int, Entry]) -> dict[int, Entry]:
     return {number: entry for number, entry in entries.items() if entry.kind != FREE}
 
 
-def _read_table(data: bytes, offset: int, position: int, end: int) -> tuple[Section, int]:
+def _enter(entries: dict[int, Entry], number: int, entry: Entry) -> None:
+    if entries.setdefault(number, entry) != entry:
+        _broken(f"object {number} has two places in one section: readers take either")
+
+
+def _read_table(data: bytes, offset: int, position: int, end: int) -> Section:
     entries: dict[int, Entry] = {}
     while not data.startswith(b"trailer", skip_blank(data, position)):
         head = _SUBSECTION.match(data, position)
@@ -302,11 +338,11 @@ def _read_table(data: bytes, offset: int, position: int, end: int) -> tuple[Sect
                 _broken(f"a broken table of cross-references at {offset}")
             position = row.end()
             kind = PLAIN if row[3] == b"n" else FREE
-            entries[number] = Entry(kind, int(row[1]), int(row[2]))
+            _enter(entries, number, Entry(kind, int(row[1]), int(row[2])))
     trailer, stop = read_value(data, skip_blank(data, position) + len(b"trailer"))
     if not isinstance(trailer, dict):
         _broken("a trailer that is no dictionary")
-    return Section(offset, entries, trailer), stop
+    return Section(offset, entries, trailer, stop)
 
 
 def _read_rows(data: bytes, entries: Dictionary) -> dict[int, Entry]:
@@ -327,7 +363,7 @@ def _read_rows(data: bytes, entries: Dictionary) -> dict[int, Entry]:
             a, b = position + w[0], position + w[0] + w[1]
             kind = int.from_bytes(data[position:a], "big") if w[0] else PLAIN
             place, rest = int.from_bytes(data[a:b], "big"), data[b : position + step]
-            found[number] = Entry(kind, place, int.from_bytes(rest, "big"))
+            _enter(found, number, Entry(kind, place, int.from_bytes(rest, "big")))
             position += step
     return found
 
@@ -340,6 +376,8 @@ def _unpack(data: bytes, count: int, first: int) -> list[tuple[int, PdfValue]]:
         numbers = [int(one) for one in heads[: 2 * count]]
     except ValueError:
         _broken("an object stream with odd numbers")
+    if len(set(numbers[::2])) != count or len(heads) != 2 * count:
+        _broken("an object stream with an object twice, or more than it says: readers take either")
     return [
         (number, read_value(data, first + place)[0])
         for number, place in zip(numbers[::2], numbers[1::2], strict=True)

@@ -123,7 +123,8 @@ def _dictionary(items: list[PdfValue], position: int) -> Dictionary:
         if not isinstance(key, Name):
             _broken("a dictionary's key that is no name", position)
         if key in found:
-            found[DUPLICATE_KEY] = True
+            # All of them, since whoever compares must see the one that another reader takes.
+            found[DUPLICATE_KEY] = items
         found[key] = value
     return found
 

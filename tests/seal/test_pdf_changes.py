@@ -116,6 +116,13 @@ FORBIDDEN: Mapping[str, Mapping[int, bytes]] = {
         b"/AP<</N 31 0 R>>>>",
         31: COVER,
     },
+    "the signature of another field, shown over the page": {
+        3: PAGE % b"7 0 R 20 0 R 30 0 R",
+        5: FORM % b"7 0 R 20 0 R 30 0 R",
+        30: b"<</Type/Annot/Subtype/Widget/FT/Sig/T(S2)/V 21 0 R/P 3 0 R/Rect[9 9 99 99]"
+        b"/AP<</N 31 0 R>>>>",
+        31: COVER,
+    },
     "another form engine": {5: (FORM % BOTH).replace(b"/SigFlags", b"/XFA(x)/SigFlags")},
     "a resource of the form": {
         5: (FORM % BOTH).replace(b"/F1 6 0 R", b"/F1 30 0 R"),
@@ -183,6 +190,21 @@ UNDECIDED: Mapping[str, Mapping[int, bytes]] = {
     "a look with an image": {
         7: FIELD % (b"12", 30),
         30: stream(b"BT /F1 12 Tf (12) Tj ET /Im Do", b"/Subtype/Form/BBox[0 0 9 9]"),
+    },
+    **{
+        name: {7: FIELD % (b"12", 30), 30: look(b"12").replace(old, new)}
+        for name, old, new in (
+            ("a look with boxes over it", b"Tj ET Q", b"Tj ET\nf"),
+            ("a look far away", b"2 4 Td", b"999 4 Td"),
+            ("a look too small", b"12 Tf", b"01 Tf"),
+            ("a look in a mirror", b"/BBox", b"/Matrix[-1 0 0 1 0 0]/BBox"),
+            ("a look cut off", b"0 0 200 20", b"0 0 20 20"),
+            ("a look in a layer", b"/BBox", b"/OC<</Type/OCG/Name(x)>>/BBox"),
+        )
+    },
+    "a look in signs": {
+        7: FIELD % (b"12", 30),
+        30: look(b"12", font=FONT.replace(b"Helvetica", b"ZapfDingbats")),
     },
     "a value that is not shown": {7: FIELD % (b"12", 8)},
 }
