@@ -8,6 +8,7 @@ is red, as large as a seal and neither a line of text nor a red area is told.
 from __future__ import annotations
 
 import re
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from msb_seal.pdf.syntax import Dictionary, PdfValue
 
 MAX_DRAWN_PAGES = 20
+MAX_UNPACKED_BYTES = 100_000_000
+"""Of all streams together of a file whose pages are drawn."""
 MAX_RESOURCES = 2_000
 MAX_IMAGE_PIXELS = 60_000_000
 MAX_PAGE_PIXELS = 4_000_000
@@ -48,6 +51,8 @@ _RED_PAINT = re.compile(
     rb"|\b(?:scn|SCN|sh)\b"
 )
 _MARGIN_POINTS: Final = 2.0
+_STREAM_START = re.compile(rb"(?<!end)stream\r?\n")
+_PIECE = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ def find_red_seals(
     signed: per page, where signatures show themselves. with_forms: draw fields too. Raises
     PdfRefused if they cannot be drawn.
     """
+    _refuse_bombs(data)
     found = []
     with one_at_a_time:
         try:
@@ -89,6 +95,35 @@ def find_red_seals(
         finally:
             document.close()
     return found
+
+
+def _refuse_bombs(data: bytes) -> None:
+    """Refuse a file whose streams grow without measure: pdfium unpacks what it meets, unasked.
+
+    What is packed twice cannot be measured from outside, and no honest writer does it.
+    """
+    left = MAX_UNPACKED_BYTES
+    for start in _STREAM_START.finditer(data):
+        unpacker, at = zlib.decompressobj(), start.end()
+        first = b""
+        try:
+            while not unpacker.eof and (unpacker.unconsumed_tail or at < len(data)):
+                given = unpacker.unconsumed_tail
+                if not given:
+                    given, at = data[at : at + _PIECE], at + _PIECE
+                unpacked = unpacker.decompress(given, _PIECE)
+                first = first or unpacked[:2]
+                left -= len(unpacked)
+                if left < 0 or _is_packed(first):
+                    code = "limit"
+                    raise PdfRefused(code, "解压后过大", "packed data grows beyond the limit")
+        except zlib.error:
+            continue  # packed in another way, or not at all
+
+
+def _is_packed(start: bytes) -> bool:
+    """Whether unpacked data begin like packed ones (RFC 1950 section 2.2)."""
+    return len(start) > 1 and start[0] == 0x78 and int.from_bytes(start) % 31 == 0  # noqa: PLR2004
 
 
 def _draw(document: pypdfium2.PdfDocument, number: int, signed: Collection[Box]) -> Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 import zlib
 from functools import cache
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from msb_identity.foundation.report import Outcome, Report
+from msb_seal.errors import PdfRefused
+from msb_seal.pdf.red_pictures import find_red_seals
 from msb_seal.pdf.verify import check_pdf
 from msb_seal.pictures import NameSeal, RoundSeal, draw
 from tests.identity.authorities import NOW, trusting
@@ -170,3 +173,17 @@ def test_an_unsigned_field_with_a_picture_is_told() -> None:
     changes[40] = changes[40].replace(b"/Subtype/Stamp", b"/Subtype/Widget/FT/Sig/T(s)")
     changes[5] = b"<</Fields[7 0 R 40 0 R]>>"
     assert check(document(changes)) == (Outcome.WARNING, "found")
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_bomb_among_the_streams_is_not_handed_to_what_draws(times: int) -> None:
+    packed = bytes(120_000_000)
+    for _ in range(times):
+        packed = zlib.compress(packed, 9)
+    bomb = b"/Type/Metadata/Filter[" + b"/FlateDecode" * times + b"]"
+    changes = {**pasted(seal_png()), 40: stream(packed, bomb)}
+    tracemalloc.start()
+    with pytest.raises(PdfRefused, match="grows beyond"):
+        find_red_seals(document({**BASE, **changes}), pages=[0], signed={}, with_forms=False)
+    assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    tracemalloc.stop()
