@@ -133,8 +133,13 @@ class World:
         )
 
 
-@cache
 def world(kind: KeyKind = KeyKind.SM2) -> World:
+    """Give the one world of that kind: `cache` alone would make another for `world()`."""
+    return _world(kind)
+
+
+@cache
+def _world(kind: KeyKind) -> World:
     root = authority(f"seal root {kind}", kind=kind)
     return World(
         root,
