@@ -285,12 +285,13 @@ def _begin_sqlite(connection: Connection) -> None:
 def _prepare_postgresql(connection: Any, _record: object, *, read_only: bool) -> None:  # noqa: ANN401 - as above
     settings = {
         "default_transaction_isolation": "read committed",
-        "default_transaction_read_only": "on" if read_only else "off",
         "synchronous_commit": "on",
         "lock_timeout": str(BUSY_TIMEOUT_MS),
         "idle_in_transaction_session_timeout": str(IDLE_TIMEOUT_MS),
         "timezone": "UTC",
     }
+    if read_only:  # else whoever gave out the address may have said so
+        settings["default_transaction_read_only"] = "on"
     each = ", ".join(["set_config(%s, %s, false)"] * len(settings))
     values = [part for setting in settings.items() for part in setting]
     connection.autocommit = True

@@ -173,7 +173,7 @@ def test_a_certificate_that_cannot_be_written_is_found_in_the_folder(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("msb_identity.cli_certificates.write_whole", full)
+    monkeypatch.setattr("msb_identity.commands.certificates.write_whole", full)
     issue = ("ca", "issue", "--dir", folder / "sub", "--role", "person", "--subject", "CN=x")
     new = folder / "new.key"
     status, _, err = console(*issue, "--new-key", new, "--out", folder / "new.pem")
