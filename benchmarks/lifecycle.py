@@ -84,11 +84,11 @@ def _store(folder: Path) -> Store:
 def _sealer(store: Store, folder: Path) -> RegisteredSealer:
     """Bring one seal through its life to a user who may use it."""
     protector = Protector.from_folder(store, folder / "keys")
-    registry = SealRegistry(store, protector, Audit(store, protector, writer="bench"))
+    kept = SealRegistry(store, protector, Audit(store, protector, writer="bench"))
     ca = CertificateAuthority.create(folder / "ca", Subject.of("root"), now=NOW)
     maker, signer = generate_key(KeyKind.SM2), generate_key(KeyKind.SM2)
     certificate = ca.issue(Subject.of("signer"), signer.public, role=Role.ORGANISATION, now=NOW)
-    registry.units.register(UNIT, by="keeper", now=NOW)
+    kept.units.register(UNIT, by="keeper", now=NOW)
     application = Application(
         unit_code=UNIT.code,
         type=1,
@@ -99,12 +99,12 @@ def _sealer(store: Store, folder: Path) -> RegisteredSealer:
         valid_until=NOW + YEAR / 2,
         applicant_name="张三",
     )
-    record = registry.apply(application, by="applicant", now=NOW).record
-    registry.change(record, Act.APPROVE, by="approver", now=NOW)
+    record = kept.apply(application, by="applicant", now=NOW).record
+    kept.change(record, Act.APPROVE, by="approver", now=NOW)
     made_by = ca.issue(Subject.of("maker"), maker.public, role=Role.SEAL_MAKER, now=NOW)
-    registry.make(record, SealMaker(made_by, maker), by="maker", now=NOW)
-    registry.change(record, Act.ISSUE, by="keeper", now=NOW)
-    registry.grants.give(
+    kept.make(record, SealMaker(made_by, maker), by="maker", now=NOW)
+    kept.change(record, Act.ISSUE, by="keeper", now=NOW)
+    kept.grants.give(
         record,
         user="user",
         purpose="licence",
@@ -114,9 +114,7 @@ def _sealer(store: Store, folder: Path) -> RegisteredSealer:
         by="keeper",
         now=NOW,
     )
-    return registry.sealer(
-        record, certificate=certificate, key=signer, user="user", purpose="licence"
-    )
+    return kept.sealer(record, certificate=certificate, key=signer, user="user", purpose="licence")
 
 
 if __name__ == "__main__":

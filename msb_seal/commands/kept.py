@@ -100,8 +100,7 @@ def open_folder(arguments: argparse.Namespace) -> Iterator[KeptFolder]:
     with closing(Store.open(url, *TABLES)) as store:
         protector = Protector.from_folder(store, folder / "keys")
         log = Audit(store, protector, writer=AUDIT_WRITER)
-        registry = SealRegistry(store, protector, log, codes=codes)
-        yield KeptFolder(store, protector, registry, codes)
+        yield KeptFolder(store, protector, SealRegistry(store, protector, log, codes=codes), codes)
 
 
 class _ApplicationFile(BaseModel):

@@ -69,7 +69,7 @@ class SealingDesk:
         """Take a seal for the department through its life, up to being used."""
         authority = CertificateAuthority.open(folder.path / "ca" / "authority")
         root = CertificateAuthority.open(folder.path / "ca" / "root")
-        registry = SealRegistry(folder.store, folder.protector, folder.audit)
+        seals = SealRegistry(folder.store, folder.protector, folder.audit)
         key = ensure_signing_key(folder.keys / SEAL_KEY_FILE, KeyKind.SM2)
         certificate = authority.issue(
             Subject.of(settings.name, organisation=settings.name),
@@ -79,19 +79,19 @@ class SealingDesk:
         )
         drawing = draw(RoundSeal(settings.name.removesuffix("（演示）"), line="电子证照专用章"))
         record = _issue_seal(
-            registry,
+            seals,
             settings,
             certificate=certificate,
             drawing=drawing,
             authority=authority,
             maker_key=ensure_signing_key(folder.keys / "seal-maker.jwk", KeyKind.SM2),
         )
-        sealer = registry.sealer(
+        sealer = seals.sealer(
             record, certificate=certificate, key=key, user=_OFFICER, purpose=_PURPOSE
         )
         crls = root.make_crl(), authority.make_crl()
         trust = TrustStore((root.certificate,), authority.chain, crls)
-        return cls(registry, record, drawing, sealer, trust)
+        return cls(seals, record, drawing, sealer, trust)
 
     def seal(self, face: OfdPackage, document: str) -> bytes:
         """Seal a face where its issuer's name stands."""

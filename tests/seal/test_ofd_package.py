@@ -117,8 +117,8 @@ def test_back_slashes_and_absolute_names_mean_the_usual_entries() -> None:
 
 
 def test_names_in_gb18030_are_read() -> None:
-    data = archive({**MINIMAL, "Doc_0/Res/XXXX.png": b"picture"})
-    package = OfdPackage.read(renamed(data, b"XXXX", "照片".encode("gb18030")))
+    data = archive({**MINIMAL, "Doc_0/Res/NAME.png": b"picture"})
+    package = OfdPackage.read(renamed(data, b"NAME", "照片".encode("gb18030")))
     assert package.entry("/Doc_0/Res/照片.png") == b"picture"
     assert package.oddities == ("name-encoding",)
 
