@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from msb_identity.foundation.report import ReportBuilder
 from msb_identity.x509.revocation import RevocationPolicy
-from msb_seal.ofd.verify import check_ofd
+from msb_seal.judging import Judging
+from msb_seal.ofd.verify import judge_ofd
 from msb_seal.seals.structure import kind_of
-from msb_seal.seals.verify import check_seal, check_seal_signature
+from msb_seal.seals.verify import begin_seal_signature, judge_seal
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -53,54 +54,25 @@ def check_document(
     """
     if len(data) > MAX_DOCUMENT_BYTES:
         return _undecided("unknown", "too-large")
+    judging = Judging.of(
+        trust=trust, at=at, revocation=revocation, fetch=fetch, statuses=statuses, makers=makers
+    )
     kind = kind_of(data)
     if kind == "seal":
-        return check_seal(
-            data,
-            trust=trust,
-            at=at,
-            revocation=revocation,
-            fetch=fetch,
-            statuses=statuses,
-            makers=makers,
-        )
+        return judge_seal(data, judging)
     if kind is not None:
-        report = check_seal_signature(
-            data,
-            original=original,
-            trust=trust,
-            at=at,
-            revocation=revocation,
-            fetch=fetch,
-            statuses=statuses,
-            makers=makers,
-        )
         builder = ReportBuilder(kind, required=("format",), sentences=_SENTENCES)
         builder.ok("format")
-        builder.add_signature(report)
+        builder.add_signature(
+            begin_seal_signature(data, original=original, judging=judging).conclude()
+        )
         return builder.conclude()
     if is_pdf(data):
-        from msb_seal.pdf.verify import check_pdf  # which loads pyHanko, and what draws
+        from msb_seal.pdf.verify import judge_pdf  # which loads pyHanko, and what draws
 
-        return check_pdf(
-            data,
-            trust=trust,
-            at=at,
-            revocation=revocation,
-            fetch=fetch,
-            statuses=statuses,
-            makers=makers,
-        )
+        return judge_pdf(data, judging)
     if _ZIP_MARK in data[:_ZIP_HEAD_BYTES]:
-        return check_ofd(
-            data,
-            trust=trust,
-            at=at,
-            revocation=revocation,
-            fetch=fetch,
-            statuses=statuses,
-            makers=makers,
-        )
+        return judge_ofd(data, judging)
     return _undecided("unknown", "unknown-kind")
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from msb_identity.x509.certificate import Certificate
     from msb_identity.x509.fetch import Fetcher
     from msb_identity.x509.trust import TrustStore
+    from msb_seal.seals.status import SealStatuses
 
 CLOCK_TOLERANCE = timedelta(seconds=60)
 """How far ahead of this clock a signer's may be; nothing where the caller asserted the time."""
@@ -45,6 +46,7 @@ class Judging:
     """By whose trust, and as of when, something is judged.
 
     asserted: whether the caller said what is now (`at=`), so that no clock is in doubt.
+    statuses: who knows the states of seals.
     makers: who vouches for makers of seals (制章人), where that is not everybody that is trusted.
     """
 
@@ -53,6 +55,7 @@ class Judging:
     asserted: bool
     revocation: RevocationPolicy
     fetch: Fetcher | None = None
+    statuses: SealStatuses | None = None
     makers: TrustStore | None = None
 
     @classmethod
@@ -63,10 +66,12 @@ class Judging:
         at: datetime | None = None,
         revocation: RevocationPolicy | str = RevocationPolicy.IF_PUBLISHED,
         fetch: Fetcher | None = None,
+        statuses: SealStatuses | None = None,
         makers: TrustStore | None = None,
     ) -> Judging:
-        """Take what a `check_…` function was given."""
-        return cls(trust, aware(at), at is not None, RevocationPolicy(revocation), fetch, makers)
+        """Take what a `check_…` function was given; everything in one document has one now."""
+        policy = RevocationPolicy(revocation)
+        return cls(trust, aware(at), at is not None, policy, fetch, statuses, makers)
 
     def chain(
         self,

@@ -78,25 +78,15 @@ def check_cms(
 
     Never raises on a bad signature.
     """
-    return begin_cms(
-        data,
-        original=original,
-        trust=trust,
-        at=at,
-        revocation=revocation,
-        fetch=fetch,
-        claimed=claimed,
-    ).conclude()
+    judging = Judging.of(trust=trust, at=at, revocation=revocation, fetch=fetch)
+    return begin_cms(data, original=original, judging=judging, claimed=claimed).conclude()
 
 
 def begin_cms(
     data: bytes | CmsSignature,
     *,
     original: bytes,
-    trust: TrustStore,
-    at: datetime | None = None,
-    revocation: RevocationPolicy | str = RevocationPolicy.IF_PUBLISHED,
-    fetch: Fetcher | None = None,
+    judging: Judging,
     claimed: datetime | None = None,
     proven: datetime | None = None,
     required: Sequence[str] = (),
@@ -113,7 +103,6 @@ def begin_cms(
     signature = _parse(builder, data)
     if signature is None:
         return builder
-    judging = Judging.of(trust=trust, at=at, revocation=revocation, fetch=fetch)
     reports = [
         _judge(_Case(signature, signer, original, claimed, proven), judging)
         for signer in signature.signers

@@ -28,18 +28,14 @@ from msb_seal.seals.verify import begin_seal_signature
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from datetime import datetime
 
     from msb_identity.foundation.report import Report
-    from msb_identity.x509.fetch import Fetcher
-    from msb_identity.x509.revocation import RevocationPolicy
-    from msb_identity.x509.trust import TrustStore
     from msb_seal.cms.structure import CmsSignature
+    from msb_seal.judging import Judging
     from msb_seal.ofd.budget import Budget
     from msb_seal.ofd.package import OfdPackage
     from msb_seal.ofd.signature_xml import SignatureDescription
     from msb_seal.seals.model import SealSignature
-    from msb_seal.seals.status import SealStatuses
 
 REQUIRED = ("coverage", "later-changes")
 TIME_TOLERANCE = timedelta(days=1)
@@ -58,12 +54,7 @@ PLAIN_CHAIN = 4
 class Circumstances:
     """What every signature of the document is judged by."""
 
-    trust: TrustStore
-    at: datetime | None
-    revocation: RevocationPolicy | str
-    fetch: Fetcher | None
-    statuses: SealStatuses | None
-    makers: TrustStore | None
+    judging: Judging
     budget: Budget
 
 
@@ -153,10 +144,7 @@ def _begin(case: Case, around: Circumstances) -> ReportBuilder:
         builder = begin_cms(
             value,
             original=_original(case),
-            trust=around.trust,
-            at=around.at,
-            revocation=around.revocation,
-            fetch=around.fetch,
+            judging=around.judging,
             claimed=found.description.time,
             required=REQUIRED,
             sentences=SIGNATURE_SENTENCES,
@@ -179,12 +167,7 @@ def _begin_seal(case: Case, around: Circumstances, value: bytes) -> ReportBuilde
     builder = begin_seal_signature(
         signature or value,
         original=_original(case),
-        trust=around.trust,
-        at=around.at,
-        revocation=around.revocation,
-        fetch=around.fetch,
-        statuses=around.statuses,
-        makers=around.makers,
+        judging=around.judging,
         expected_property=case.found.description_name,
         required=(*REQUIRED, "seal-match"),
         sentences=SIGNATURE_SENTENCES,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from msb_identity.foundation.report import ReportBuilder
 from msb_identity.x509.revocation import RevocationPolicy
 from msb_seal.errors import OfdRefused
+from msb_seal.judging import Judging
 from msb_seal.ofd.budget import Budget
 from msb_seal.ofd.coverage import find_gap, inert_names, name_some
 from msb_seal.ofd.found import find_signatures, find_unlisted
@@ -60,13 +61,16 @@ def check_ofd(
     one invalid at `format`, one without any signature indeterminate at `format`. TypeError for what
     is no bytes at all.
     """
+    judging = Judging.of(
+        trust=trust, at=at, revocation=revocation, fetch=fetch, statuses=statuses, makers=makers
+    )
+    return judge_ofd(data if isinstance(data, bytes) else bytes(memoryview(data)), judging)
+
+
+def judge_ofd(data: bytes, judging: Judging) -> Report:
+    """Check an OFD as `check_ofd` does, by trust and time that are settled already."""
     try:
-        package = OfdPackage.read(data if isinstance(data, bytes) else bytes(memoryview(data)))
-    except OfdRefused as error:
-        return _refused(error)
-    around = Circumstances(trust, at, revocation, fetch, statuses, makers, Budget())
-    try:
-        return _check(package, around)
+        return _check(OfdPackage.read(data), Circumstances(judging, Budget()))
     except OfdRefused as error:
         return _refused(error)
 

@@ -30,14 +30,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from msb_identity.foundation.report import Report
-    from msb_identity.x509.fetch import Fetcher
-    from msb_identity.x509.revocation import RevocationPolicy
-    from msb_identity.x509.trust import TrustStore
+    from msb_seal.judging import Judging
     from msb_seal.pdf.comparing import Changes
     from msb_seal.pdf.found import FoundSignature
     from msb_seal.pdf.ranges import SignedRange
     from msb_seal.pdf.revisions import PdfBytes, Revision
-    from msb_seal.seals.status import SealStatuses
 
 REQUIRED = ("coverage", "later-changes")
 DETACHED: Final = ("adbe.pkcs7.detached", "ETSI.CAdES.detached")
@@ -55,12 +52,7 @@ class Circumstances:
     latest: the newest revision that can be read; whole: whether that is the whole file.
     """
 
-    trust: TrustStore
-    at: datetime | None
-    revocation: RevocationPolicy | str
-    fetch: Fetcher | None
-    statuses: SealStatuses | None
-    makers: TrustStore | None
+    judging: Judging
     file: PdfBytes
     latest: Revision
     whole: bool
@@ -156,10 +148,7 @@ def _begin_kind(
         return begin_timestamp(
             token,
             covers=signed,
-            trust=around.trust,
-            at=around.at,
-            revocation=around.revocation,
-            fetch=around.fetch,
+            judging=around.judging,
             required=REQUIRED,
             sentences=SIGNATURE_SENTENCES,
         )
@@ -167,12 +156,7 @@ def _begin_kind(
         builder = begin_seal_signature(
             token,
             original=signed,
-            trust=around.trust,
-            at=around.at,
-            revocation=around.revocation,
-            fetch=around.fetch,
-            statuses=around.statuses,
-            makers=around.makers,
+            judging=around.judging,
             proven=proven,
             required=REQUIRED,
             sentences=SIGNATURE_SENTENCES,
@@ -209,10 +193,7 @@ def _begin_cms(
         parsed or token,
         # A deprecated form: the content is the document's SHA-1 digest, whatever signs it.
         original=hashlib.sha1(signed).digest() if kind == SHA1_CMS else signed,  # noqa: S324 - never valid
-        trust=around.trust,
-        at=around.at,
-        revocation=around.revocation,
-        fetch=around.fetch,
+        judging=around.judging,
         claimed=case.found.claimed_time,
         proven=proven,
         required=REQUIRED,

@@ -7,12 +7,14 @@ worst decides; beside them the document's own steps. Rules: docs/security.md, "v
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from msb_identity.foundation.report import ReportBuilder, Verdict
 from msb_identity.x509.revocation import RevocationPolicy
 from msb_seal.errors import PdfRefused
+from msb_seal.judging import Judging
 from msb_seal.pdf.dss import with_helpers
 from msb_seal.pdf.found import find_signatures, find_unlisted, in_order
 from msb_seal.pdf.judged import Case, Circumstances, judge_signature
@@ -62,6 +64,14 @@ def check_pdf(
     Never raises on bad input: what is no PDF is indeterminate and of the kind `unknown`, a broken
     one invalid at `format`, one without any signature indeterminate at `format`.
     """
+    judging = Judging.of(
+        trust=trust, at=at, revocation=revocation, fetch=fetch, statuses=statuses, makers=makers
+    )
+    return judge_pdf(data, judging)
+
+
+def judge_pdf(data: bytes, judging: Judging) -> Report:
+    """Check a PDF as `check_pdf` does, by trust and time that are settled already."""
     if len(data) > MAX_PDF_BYTES:
         return _undecided(KIND, "limit", f"{len(data)} bytes")
     if _HEAD not in data[:MAX_HEAD_BYTES]:
@@ -73,17 +83,8 @@ def check_pdf(
         if latest is not None:
             found = find_signatures(latest)
             strays, more = find_unlisted(data, found, latest)
-            around = Circumstances(
-                with_helpers(trust, latest),
-                at,
-                revocation,
-                fetch,
-                statuses,
-                makers,
-                file,
-                latest,
-                whole=whole,
-            )
+            helped = replace(judging, trust=with_helpers(judging.trust, latest))
+            around = Circumstances(helped, file, latest, whole=whole)
             cases = [Case.of(one, file) for one in in_order([*found, *more])]
             _tell_all(builder, cases, strays, around)
     except PdfRefused as error:

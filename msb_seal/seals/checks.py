@@ -29,7 +29,7 @@ from msb_seal.judging import (
 )
 from msb_seal.seals.algorithms import algorithm_of, usual_signature
 from msb_seal.seals.status import SealState
-from msb_seal.timestamp import check_timestamp
+from msb_seal.timestamp.verify import begin_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from msb_identity.foundation.report import Report, ReportBuilder
     from msb_seal.judging import Judged, Judging
     from msb_seal.seals.model import ElectronicSeal
-    from msb_seal.seals.status import SealStatus, SealStatuses
+    from msb_seal.seals.status import SealStatus
 
 MAX_KEPT_CERTIFICATES = 64
 _BAD = (Outcome.FAILED, Outcome.UNKNOWN, Outcome.WARNING)
@@ -214,14 +214,7 @@ def tell_timestamp(
     builder: ReportBuilder, token: bytes, covers: bytes, judging: Judging, *, prefix: str = ""
 ) -> datetime | None:
     """Add the step `timestamp` for a token over these bytes; give the time that it proves."""
-    report = check_timestamp(
-        token,
-        covers=covers,
-        trust=judging.trust,
-        at=judging.now if judging.asserted else None,
-        revocation=judging.revocation,
-        fetch=judging.fetch,
-    )
+    report = begin_timestamp(token, covers=covers, judging=judging).conclude()
     decisive = report.decisive_step
     told = "" if decisive is None else f"{decisive.id}: {decisive.code}"
     if report.verdict is Verdict.INVALID:
@@ -237,7 +230,7 @@ def tell_timestamp(
 def tell_status(
     builder: ReportBuilder,
     seal: ElectronicSeal,
-    statuses: SealStatuses | None,
+    judging: Judging,
     *,
     time: SigningTime,
     bare: bool = False,
@@ -246,11 +239,11 @@ def tell_status(
 
     bare: a seal by itself, asked about as of now.
     """
-    if statuses is None:
+    if judging.statuses is None:
         builder.skipped("seal-status", "not-asked")
         return ""
     try:
-        status = statuses.status_of(seal, now=time.now)
+        status = judging.statuses.status_of(seal, now=time.now)
     except SealError as error:
         builder.unknown("seal-status", "not-available", str(error))
         return ""

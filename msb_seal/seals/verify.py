@@ -90,13 +90,20 @@ def check_seal(
 
     Never raises on a bad seal.
     """
+    judging = Judging.of(
+        trust=trust, at=at, revocation=revocation, fetch=fetch, statuses=statuses, makers=makers
+    )
+    return judge_seal(data, judging)
+
+
+def judge_seal(data: bytes | ElectronicSeal, judging: Judging) -> Report:
+    """Check a seal as `check_seal` does, by trust and time that are settled already."""
     builder = ReportBuilder("seal", required=SEAL_REQUIRED, sentences=SENTENCES)
     try:
         seal = parse_seal(data) if isinstance(data, bytes) else data
     except SealRefused as error:
         builder.failed("format", "malformed", str(error))
         return builder.conclude()
-    judging = Judging.of(trust=trust, at=at, revocation=revocation, fetch=fetch, makers=makers)
     _tell_format(builder, seal.oddities, seal.extensions)
     certificate = checks.tell_seal_signature(builder, seal)
     proven = checks.tell_seal_timestamp(builder, seal, judging)
@@ -107,7 +114,7 @@ def check_seal(
     checks.tell_same_maker(builder, seal, seal.signers.certificates)
     checks.tell_bare_period(builder, seal, judging)
     checks.tell_made(builder, seal, judging)
-    checks.tell_status(builder, seal, statuses, time=time, bare=True)
+    checks.tell_status(builder, seal, judging, time=time, bare=True)
     _disclose_seal(builder, seal)
     return builder.conclude()
 
@@ -132,16 +139,11 @@ def check_seal_signature(
 
     Never raises on a bad signature. The kind is "ses-v1", "ses-v4" or "ses-v5".
     """
+    judging = Judging.of(
+        trust=trust, at=at, revocation=revocation, fetch=fetch, statuses=statuses, makers=makers
+    )
     return begin_seal_signature(
-        data,
-        original=original,
-        trust=trust,
-        at=at,
-        revocation=revocation,
-        fetch=fetch,
-        statuses=statuses,
-        makers=makers,
-        expected_property=expected_property,
+        data, original=original, judging=judging, expected_property=expected_property
     ).conclude()
 
 
@@ -149,12 +151,7 @@ def begin_seal_signature(
     data: bytes | SealSignature,
     *,
     original: bytes | None,
-    trust: TrustStore,
-    at: datetime | None = None,
-    revocation: RevocationPolicy | str = RevocationPolicy.IF_PUBLISHED,
-    fetch: Fetcher | None = None,
-    statuses: SealStatuses | None = None,
-    makers: TrustStore | None = None,
+    judging: Judging,
     expected_property: str | None = None,
     proven: datetime | None = None,
     required: Sequence[str] = (),
@@ -177,7 +174,6 @@ def begin_seal_signature(
     builder = ReportBuilder(
         signature.version.kind, required=(*SIGNATURE_REQUIRED, *required), sentences=words
     )
-    judging = Judging.of(trust=trust, at=at, revocation=revocation, fetch=fetch, makers=makers)
     seal = signature.seal
     oddities = (*signature.oddities, *seal.oddities)
     _tell_format(builder, oddities, (*signature.extensions, *seal.extensions))
@@ -185,7 +181,7 @@ def begin_seal_signature(
     _tell_digest(builder, signature, original, expected_property)
     if certificate is not None:
         _tell_listed(builder, signature, certificate)
-    _tell_times(builder, signature, certificate, judging, statuses=statuses, proven=proven)
+    _tell_times(builder, signature, certificate, judging, proven=proven)
     _disclose_seal(builder, seal)
     if certificate is not None:
         builder.disclose("signer", str(certificate.subject), label="签章人 signer")
@@ -256,7 +252,6 @@ def _tell_times(
     certificate: Certificate | None,
     judging: Judging,
     *,
-    statuses: SealStatuses | None,
     proven: datetime | None,
 ) -> None:
     """Find when it was signed, and judge seal, maker and signer at that time."""
@@ -271,7 +266,7 @@ def _tell_times(
     checks.tell_same_maker(builder, seal, (signature.certificate,))
     judged = [checks.tell_period(builder, seal, time)]
     checks.tell_made(builder, seal, judging)
-    judged.append(Judged(ended=checks.tell_status(builder, seal, statuses, time=time)))
+    judged.append(Judged(ended=checks.tell_status(builder, seal, judging, time=time)))
     if certificate is not None:
         judged.append(
             judge_certificate(certificate, time=time, judging=judging, purpose=Purpose.SEAL)

@@ -60,19 +60,15 @@ def check_timestamp(
 
     Never raises on a bad token. A valid report proves the time; any other proves none.
     """
-    return begin_timestamp(
-        token, covers=covers, trust=trust, at=at, revocation=revocation, fetch=fetch
-    ).conclude()
+    judging = Judging.of(trust=trust, at=at, revocation=revocation, fetch=fetch)
+    return begin_timestamp(token, covers=covers, judging=judging).conclude()
 
 
 def begin_timestamp(
     token: bytes,
     *,
     covers: bytes,
-    trust: TrustStore,
-    at: datetime | None = None,
-    revocation: RevocationPolicy | str = RevocationPolicy.IF_PUBLISHED,
-    fetch: Fetcher | None = None,
+    judging: Judging,
     required: Sequence[str] = (),
     sentences: Sentences | None = None,
 ) -> ReportBuilder:
@@ -80,7 +76,6 @@ def begin_timestamp(
 
     required, sentences: what these steps add.
     """
-    judging = Judging.of(trust=trust, at=at, revocation=revocation, fetch=fetch)
     words = {**SENTENCES, **(sentences or {})}
     builder = ReportBuilder(KIND, required=(*REQUIRED, *required), sentences=words)
     try:
@@ -92,7 +87,7 @@ def begin_timestamp(
     _tell_imprint(builder, parsed, covers)
     _tell_time(builder, parsed, judging)
     signature = parsed.signature
-    known = (*trust.intermediates, *trust.anchors)
+    known = (*judging.trust.intermediates, *judging.trust.anchors)
     certificate = judge_signer(
         builder, signature, signature.signers[0], content=signature.content, known=known
     )

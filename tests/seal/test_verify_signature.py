@@ -17,6 +17,7 @@ from msb_identity.pki.sm import sm3
 from msb_identity.x509 import TrustStore
 from msb_identity.x509.crl import Revoked
 from msb_seal.errors import SealingRefused
+from msb_seal.judging import Judging
 from msb_seal.seals.making import list_signers
 from msb_seal.seals.model import SealExtension, SealVersion, SignerList
 from msb_seal.seals.signing import document_digest, prepare_signature, sign_digest
@@ -436,11 +437,11 @@ def test_a_time_stamp_is_put_where_the_version_has_room(
 
 
 def test_a_document_adds_its_own_steps_to_the_same_report() -> None:
+    judging = Judging.of(trust=world().trust, at=NOW)
     builder = begin_seal_signature(
         world().forge_signature(world().seal()),
         original=DOCUMENT,
-        trust=world().trust,
-        at=NOW,
+        judging=judging,
         required=("coverage",),
         sentences={("coverage", "ok"): ("覆盖", "covered")},
     )
@@ -450,8 +451,7 @@ def test_a_document_adds_its_own_steps_to_the_same_report() -> None:
     unfinished = begin_seal_signature(
         world().forge_signature(data),
         original=DOCUMENT,
-        trust=world().trust,
-        at=NOW,
+        judging=judging,
         required=("coverage",),
     )
     assert unfinished.conclude().verdict is Verdict.INDETERMINATE
