@@ -8,30 +8,32 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from msb_identity.errors import CertificateRefused, IdentifierRefused, StoreError
+from msb_identity.commands.trust import (
+    add_paths,
+    add_trust_arguments,
+    read_trust,
+    read_whom,
+    unreadable_source,
+)
+from msb_identity.errors import CertificateRefused, IdentifierRefused
 from msb_identity.foundation.commands import (
-    CALLED_WRONGLY,
     CommandError,
+    check_files,
     check_new_files,
     complain,
-    parse_time,
-    print_reports,
     read_input,
     shown_name,
     write_out,
 )
 from msb_identity.foundation.files import new_private_file, write_whole
-from msb_identity.foundation.report import exit_code
 from msb_identity.people.identifiers import check_credit_code
 from msb_identity.pki.formats import encode_key, load_public_key
 from msb_identity.pki.keys import KeyKind, generate_key
 from msb_identity.x509.chain import verify_chain
 from msb_identity.x509.crl import REASONS, RevocationList
-from msb_identity.x509.fetch import HttpFetcher
 from msb_identity.x509.files import MAX_BUNDLE_BYTES, encode_pem, load_certificates
 from msb_identity.x509.ocsp import MAX_OCSP_BYTES, OcspAnswer
 from msb_identity.x509.purposes import Purpose
-from msb_identity.x509.revocation import RevocationPolicy
 from msb_identity.x509.trust import TrustStore
 
 if TYPE_CHECKING:
@@ -133,39 +135,15 @@ def _add_crl(actions: _Actions) -> None:
 
 
 def _add_verify(verify: argparse.ArgumentParser) -> None:
-    paths = (
-        ("--trust", "信任锚，文件或文件夹 / trust anchors, a file or a folder"),
-        ("--crl", "吊销列表 / a CRL"),
-        ("--ocsp", "OCSP 应答 / an OCSP answer"),
-        ("--intermediate", "中间证书 / certificates between"),
-    )
-    for name, text in paths:
-        verify.add_argument(name, metavar="PATH", type=Path, action="append", default=[], help=text)
-    verify.add_argument(
-        "--revocation",
-        choices=[str(policy) for policy in RevocationPolicy],
-        default=str(RevocationPolicy.IF_PUBLISHED),
-        help="吊销检查 / what is asked about revocation",
-    )
-    verify.add_argument("--fetch", action="store_true", help="联网取吊销信息 / fetch CRLs and OCSP")
-    verify.add_argument(
-        "--fetch-private",
-        action="store_true",
-        help="也可连接内网地址 / fetch from private addresses too",
-    )
+    add_trust_arguments(verify)
+    add_paths(verify, "--ocsp", "OCSP 应答 / an OCSP answer")
+    add_paths(verify, "--intermediate", "中间证书 / certificates between")
     verify.add_argument(
         "--purpose",
         choices=[str(purpose) for purpose in Purpose],
         default=str(Purpose.ANY),
         help="用途 / what it is to be used for",
     )
-    verify.add_argument(
-        "--at",
-        metavar="TIME",
-        type=parse_time,
-        help="按此时间核验（ISO 8601，带时区）/ judge at this time (ISO 8601 with a zone)",
-    )
-    verify.add_argument("--json", action="store_true", help="输出 JSON / print JSON")
     verify.add_argument(
         "files", metavar="FILE|-", nargs="+", help="证书，PEM 或 DER / a certificate, PEM or DER"
     )
@@ -320,43 +298,33 @@ def _serial_to_revoke(
 
 def _verify(arguments: argparse.Namespace) -> int:
     """核验证书的链、有效期、用途与吊销 / Verify chain, period, purpose and revocation."""
-    trust = _trust(arguments)
-    private = arguments.fetch_private
-    fetcher = HttpFetcher(allow_private=private) if arguments.fetch or private else None
-    reports: list[tuple[str, Report]] = []
-    unreadable = False
-    for name in arguments.files:
-        try:
-            content = read_input(name, limit=MAX_BUNDLE_BYTES)
-        except CommandError as error:
-            complain(error.zh, error.en)
-            unreadable = True
-            continue
-        report = verify_chain(
+    whom = read_whom(arguments)
+    trust = _helped(whom.trust, arguments)
+
+    def check(content: bytes) -> Report:
+        return verify_chain(
             content,
             trust=trust,
-            at=arguments.at,
+            at=whom.at,
             purpose=arguments.purpose,
-            revocation=arguments.revocation,
-            fetch=fetcher,
+            revocation=whom.revocation,
+            fetch=whom.fetch,
         )
-        reports.append((name, report))
-    if reports or arguments.json:
-        print_reports(reports, as_json=arguments.json, at=arguments.at)
-    return CALLED_WRONGLY if unreadable else exit_code([report for _, report in reports])
+
+    return check_files(
+        arguments.files, check, limit=MAX_BUNDLE_BYTES, as_json=arguments.json, at=whom.at
+    )
 
 
-def _trust(arguments: argparse.Namespace) -> TrustStore:
-    """Read what the caller trusts and gives; what cannot be read was called wrongly."""
+def _helped(trust: TrustStore, arguments: argparse.Namespace) -> TrustStore:
+    """Add the intermediates and OCSP answers that the caller gives; none of them is trusted."""
+    between = read_trust(*arguments.intermediate)
     try:
-        trust = TrustStore.load(*arguments.trust, crls=arguments.crl)
-        between = TrustStore.load(*arguments.intermediate)
         answers = [
             OcspAnswer.load(read_input(str(path), limit=MAX_OCSP_BYTES)) for path in arguments.ocsp
         ]
-    except (CertificateRefused, StoreError) as error:
-        zh, en = "给出的证书或吊销列表无法读取", str(error)
-        raise CommandError(zh, en) from error
+    except CertificateRefused as error:
+        raise unreadable_source(error) from error
     return TrustStore(
         trust.anchors,
         (*trust.intermediates, *between.anchors, *between.intermediates),

@@ -202,6 +202,33 @@ def print_reports(
     return exit_code([report for _, report in reports])
 
 
+def check_files(
+    names: Sequence[str],
+    check: Callable[[bytes], Report],
+    *,
+    limit: int,
+    as_json: bool,
+    at: datetime | None,
+) -> int:
+    """Check each file, or stdin for "-", print the reports and give the exit status of them all.
+
+    A file that cannot be had is told on stderr and makes it 2; the others are checked all the same.
+    """
+    reports: list[tuple[str, Report]] = []
+    for name in names:
+        try:
+            content = read_input(name, limit=limit)
+        except CommandError as error:
+            complain(error.zh, error.en)
+        else:
+            reports.append((name, check(content)))
+    if reports or as_json:
+        print_reports(reports, as_json=as_json, at=at)
+    if len(reports) < len(names):
+        return CALLED_WRONGLY
+    return exit_code([report for _, report in reports])
+
+
 def _write(stream: TextIO | None, text: str) -> None:
     if stream is None:  # started without it
         return

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import getpass
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msb_identity.errors import CertificateRefused, StoreError, WrongPassword
-from msb_identity.foundation.commands import CommandError, parse_time, read_input, read_password
+from msb_identity.commands.trust import read_trust
+from msb_identity.errors import WrongPassword
+from msb_identity.foundation.commands import CommandError, read_input, read_password
 from msb_identity.foundation.files import refuse_shared, write_whole
 from msb_identity.pki.formats import MAX_KEY_BYTES, open_key_file
 from msb_identity.x509.fetch import HttpFetcher
 from msb_identity.x509.files import MAX_BUNDLE_BYTES, load_certificates
-from msb_identity.x509.revocation import RevocationPolicy
-from msb_identity.x509.trust import TrustStore
 from msb_seal.errors import SealRefused
 from msb_seal.seals.structure import MAX_SEAL_BYTES, parse_seal
 from msb_seal.timestamp import HttpTimestampSource
@@ -31,76 +30,17 @@ if TYPE_CHECKING:
     from msb_identity.pki.keys import SigningKey
     from msb_identity.pki.pkcs12 import KeyFile
     from msb_identity.x509.certificate import Certificate
-    from msb_identity.x509.fetch import Fetcher
+    from msb_identity.x509.trust import TrustStore
     from msb_seal.seals.model import ElectronicSeal
     from msb_seal.timestamp import TimestampSource
-
-
-@dataclass(frozen=True, slots=True)
-class Whom:
-    """Whom a verifying command trusts, as of when, and what it may fetch."""
-
-    trust: TrustStore
-    at: datetime | None
-    revocation: RevocationPolicy
-    fetch: Fetcher | None
-
-
-def add_trust_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --trust, --crl, --revocation, --fetch, --at and --json, as every verifying command."""
-    add_source_arguments(parser)
-    parser.add_argument(
-        "--revocation",
-        choices=[str(policy) for policy in RevocationPolicy],
-        default=str(RevocationPolicy.IF_PUBLISHED),
-        help="吊销检查 / what is asked about revocation",
-    )
-    parser.add_argument(
-        "--at",
-        metavar="TIME",
-        type=parse_time,
-        help="按此时间核验（ISO 8601，带时区）/ judge at this time (ISO 8601 with a zone)",
-    )
-    parser.add_argument("--json", action="store_true", help="输出 JSON / print JSON")
-
-
-def add_source_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --trust, --crl, --fetch and --fetch-private: whom to trust, and what may be fetched."""
-    for name, text in (
-        ("--trust", "信任锚，文件或文件夹 / trust anchors, a file or a folder"),
-        ("--crl", "吊销列表 / a CRL"),
-    ):
-        parser.add_argument(name, metavar="PATH", type=Path, action="append", default=[], help=text)
-    parser.add_argument("--fetch", action="store_true", help="联网取吊销信息 / fetch CRLs and OCSP")
-    parser.add_argument(
-        "--fetch-private",
-        action="store_true",
-        help="也可连接内网地址 / fetch from private addresses too",
-    )
-
-
-def read_whom(arguments: argparse.Namespace) -> Whom:
-    """Read what `add_trust_arguments` took; what cannot be read was called wrongly."""
-    trust = _read_trust(*arguments.trust, crls=arguments.crl)
-    private = arguments.fetch_private
-    fetch = HttpFetcher(allow_private=private) if arguments.fetch or private else None
-    return Whom(trust, arguments.at, RevocationPolicy(arguments.revocation), fetch)
 
 
 def read_makers(paths: Sequence[Path]) -> TrustStore | None:
     """Read who vouches for makers of seals: each certificate in these files; None for no file."""
     if not paths:
         return None
-    found = _read_trust(*paths)
+    found = read_trust(*paths)
     return replace(found, anchors=(*found.anchors, *found.intermediates), intermediates=())
-
-
-def _read_trust(*paths: Path, crls: Sequence[Path] = ()) -> TrustStore:
-    try:
-        return TrustStore.load(*paths, crls=crls)
-    except (CertificateRefused, StoreError) as error:
-        zh, en = "给出的证书或吊销列表无法读取", str(error)
-        raise CommandError(zh, en) from error
 
 
 def add_key_arguments(parser: argparse.ArgumentParser, *, whose: str = "") -> None:

@@ -8,13 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from msb_identity.commands.trust import add_source_arguments, read_whom
 from msb_identity.foundation.clock import aware
 from msb_identity.foundation.commands import CommandError, read_input, write_out
 from msb_identity.x509.revocation import RevocationPolicy
 from msb_seal.commands.inputs import (
-    add_source_arguments,
     add_timestamp_argument,
-    read_whom,
     timestamps_of,
     write_new,
 )

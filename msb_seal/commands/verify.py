@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from msb_identity.commands.trust import add_paths, add_trust_arguments, read_whom
 from msb_identity.foundation.commands import (
-    CALLED_WRONGLY,
-    CommandError,
-    complain,
-    print_reports,
+    check_files,
     read_input,
 )
-from msb_identity.foundation.report import exit_code
-from msb_seal.commands.inputs import add_trust_arguments, read_makers, read_whom
+from msb_seal.commands.inputs import read_makers
 from msb_seal.commands.states import add_states_arguments, read_states
 from msb_seal.documents import MAX_DOCUMENT_BYTES, check_document
 
@@ -33,13 +29,10 @@ def add_commands(commands: _Actions) -> None:
     )
     add_trust_arguments(verify)
     add_states_arguments(verify)
-    verify.add_argument(
+    add_paths(
+        verify,
         "--makers",
-        metavar="PATH",
-        type=Path,
-        action="append",
-        default=[],
-        help="只信任这些证书及其下级制章"
+        "只信任这些证书及其下级制章"
         " / trust no makers of seals but these certificates and those below them",
     )
     verify.add_argument(
@@ -58,16 +51,9 @@ def _verify(arguments: argparse.Namespace) -> int:
     named, whom = arguments.original, read_whom(arguments)
     original = None if named is None else read_input(named, limit=MAX_DOCUMENT_BYTES)
     statuses, makers = read_states(arguments), read_makers(arguments.makers)
-    reports: list[tuple[str, Report]] = []
-    unreadable = False
-    for name in arguments.files:
-        try:
-            content = read_input(name, limit=MAX_DOCUMENT_BYTES)
-        except CommandError as error:
-            complain(error.zh, error.en)
-            unreadable = True
-            continue
-        report = check_document(
+
+    def check(content: bytes) -> Report:
+        return check_document(
             content,
             trust=whom.trust,
             at=whom.at,
@@ -77,7 +63,7 @@ def _verify(arguments: argparse.Namespace) -> int:
             makers=makers,
             original=original,
         )
-        reports.append((name, report))
-    if reports or arguments.json:
-        print_reports(reports, as_json=arguments.json, at=arguments.at)
-    return CALLED_WRONGLY if unreadable else exit_code([report for _, report in reports])
+
+    return check_files(
+        arguments.files, check, limit=MAX_DOCUMENT_BYTES, as_json=arguments.json, at=whom.at
+    )

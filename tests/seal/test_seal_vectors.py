@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from msb_identity.commands.trust import Whom
 from msb_identity.foundation.report import Outcome, Report, Verdict
 from msb_identity.x509 import TrustStore
 from msb_identity.x509.revocation import RevocationPolicy
-from msb_seal.commands.inputs import Whom
 from msb_seal.documents import check_document
 from msb_seal.seals.model import SealVersion
 from msb_seal.seals.structure import parse_seal, parse_seal_signature
