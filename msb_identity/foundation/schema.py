@@ -104,7 +104,7 @@ class Schema:
         return config
 
 
-IDENTITY = Schema("identity", "msb_identity.migrations", newest="identity_2")
+IDENTITY = Schema("identity", "msb_identity.migrations", newest="identity_6")
 """The tables of msb_identity: protection, accounts, sign-in, sessions."""
 
 
