@@ -8,8 +8,9 @@ Here too is what all three packages stand on: reports, the store, protection, th
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from msb_identity.lazy import load_at_use
 
 if TYPE_CHECKING:
     from msb_identity.errors import MsbError, Refused
@@ -103,10 +104,4 @@ __all__ = [
     "verify_chain",
 ]
 
-
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the room holds
-    """Load the room that holds `name`."""
-    if name not in _HOMES:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = load_at_use(__name__, _HOMES)

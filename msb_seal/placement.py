@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 from msb_seal.errors import SealingRefused
 
@@ -49,28 +49,15 @@ class PageFrame:
     height_mm: float
 
 
-class FoundText(Protocol):
-    """Where a keyword stands: the page counted from 1, and the box of the words in mm."""
+@dataclass(frozen=True, slots=True)
+class TextPlace:
+    """Where a text stands: the page counted from 1, and its box in mm as the page is seen."""
 
-    @property
-    def page(self) -> int:
-        """The page, counted from 1."""
-
-    @property
-    def x_mm(self) -> float:
-        """The left edge."""
-
-    @property
-    def y_mm(self) -> float:
-        """The upper edge."""
-
-    @property
-    def width_mm(self) -> float:
-        """The width."""
-
-    @property
-    def height_mm(self) -> float:
-        """The height."""
+    page: int
+    x_mm: float
+    y_mm: float
+    width_mm: float
+    height_mm: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +129,7 @@ def place_seal(
     *,
     pages: Sequence[PageFrame],
     size_mm: tuple[float, float],
-    find_text: Callable[[str], Sequence[FoundText]],
+    find_text: Callable[[str], Sequence[TextPlace]],
 ) -> tuple[Placed, ...]:
     """Give where a seal shows.
 
@@ -180,7 +167,7 @@ def _at_keyword(
     place: AtKeyword,
     pages: Sequence[PageFrame],
     size_mm: tuple[float, float],
-    find_text: Callable[[str], Sequence[FoundText]],
+    find_text: Callable[[str], Sequence[TextPlace]],
 ) -> list[Placed]:
     if not (math.isfinite(place.dx_mm) and math.isfinite(place.dy_mm)):
         raise _refused("off-the-page", "偏移有误", "the offset is no number")
@@ -197,7 +184,7 @@ def _at_keyword(
     return found
 
 
-def _occurrences(place: AtKeyword, found: Sequence[FoundText]) -> Sequence[FoundText]:
+def _occurrences(place: AtKeyword, found: Sequence[TextPlace]) -> Sequence[TextPlace]:
     if place.nth is None and found:
         return found
     nth = place.nth or 0

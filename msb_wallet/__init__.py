@@ -5,8 +5,9 @@ Rooms are loaded when a name of theirs is first used. What stands in `__all__` i
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from msb_identity.lazy import load_at_use
 
 if TYPE_CHECKING:
     from msb_wallet.licences.identifier import LicenceIdentifier
@@ -33,10 +34,4 @@ __all__ = [
     "builtin_type",
 ]
 
-
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the room holds
-    """Load the room that holds `name`."""
-    if name not in _HOMES:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = load_at_use(__name__, _HOMES)

@@ -27,6 +27,7 @@ from msb_identity.foundation.commands import (
     CommandError,
     CommandParser,
     complain,
+    count_up_to,
     parse_time,
     print_reports,
     read_input,
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
 DATA_VARIABLE = "MSB_DATA"
 DEFAULT_DATA = "msb-data"
 MAX_NUMBER = 1_000_000
-MAX_DIGITS = 7
 _PICTURES = {".png": draw_png, ".svg": draw_svg}
 _PICTURE_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"BM", b"GIF8")
 
@@ -282,15 +282,6 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
-def _number(text: str) -> int:
-    """Read the number of an argument: 1 to MAX_NUMBER."""
-    number = int(text) if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS else 0
-    if not 1 <= number <= MAX_NUMBER:
-        message = f"a number from 1 to {MAX_NUMBER}"
-        raise argparse.ArgumentTypeError(message)
-    return number
-
-
 def _fate(result: RowResult) -> str:
     if result.issued is None:
         return "refused"
@@ -397,7 +388,10 @@ def _add_scan(commands: argparse._SubParsersAction[CommandParser]) -> None:
     scan.add_argument("--audience", metavar="NAME", help="本窗口名称 / this window's name")
     scan.add_argument("--require-holder", action="store_true", help="须本人出示 / no printed codes")
     scan.add_argument(
-        "--status-max-age", type=_number, metavar="MINUTES", help="状态列表最大时限 / list age"
+        "--status-max-age",
+        type=count_up_to(MAX_NUMBER),
+        metavar="MINUTES",
+        help="状态列表最大时限 / list age",
     )
     scan.add_argument(
         "--state",
@@ -455,5 +449,7 @@ def _add_trust(commands: argparse._SubParsersAction[CommandParser]) -> None:
     make.add_argument(
         "--issuers", type=_path, metavar="FILE", help="机构清单 / issuers.toml (kept in DATA)"
     )
-    make.add_argument("--days", type=_number, metavar="N", help="有效天数 / valid for N days")
+    make.add_argument(
+        "--days", type=count_up_to(MAX_NUMBER), metavar="N", help="有效天数 / valid for N days"
+    )
     make.set_defaults(command=_make_trust)

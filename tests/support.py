@@ -8,6 +8,9 @@ hand here, not by the code under test.
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from msb_identity.pki.curves import Curve
 
 REQUIRE_VARIABLE = "MSB_REQUIRE"
+ROOT = Path(__file__).parents[1]
 
 
 def is_required(part: str) -> bool:
@@ -156,3 +160,42 @@ def broken_points(curve: Curve) -> Mapping[str, tuple[bytes, bytes]]:
         "zero bytes behind": (x + b"\0", y + b"\0"),
         "both in one": (x + y, b""),
     }
+
+
+_RACE_HEAD = """
+import sys
+arguments = sys.argv[1:]
+def go():
+    print("ready", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def run_race(script: str, *arguments: str, processes: int = 2) -> list[str]:
+    """Run a script in several processes that all pass `go()` at the same moment.
+
+    The script calls `go()` once, after its preparations; what it prints is given back.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", _RACE_HEAD + script, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        for _ in range(processes)
+    ]
+    for process in running:
+        assert process.stdout is not None
+        if process.stdout.readline() != "ready\n":
+            raise AssertionError(process.communicate()[1])
+    for process in running:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    results = [process.communicate(timeout=120) for process in running]
+    assert [process.returncode for process in running] == [0] * processes, results
+    return [out.strip() for out, _ in results]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -21,6 +19,7 @@ from msb_identity.foundation.commands import (
     check_files,
     check_new_files,
     complain,
+    parse_days,
     read_input,
     shown_name,
     write_out,
@@ -37,13 +36,14 @@ from msb_identity.x509.purposes import Purpose
 from msb_identity.x509.trust import TrustStore
 
 if TYPE_CHECKING:
+    import argparse
+
     from msb_identity.foundation.commands import CommandParser
     from msb_identity.foundation.report import Report
     from msb_identity.x509.authority import CertificateAuthority
     from msb_identity.x509.certificate import Certificate
 
 _Actions: TypeAlias = "argparse._SubParsersAction[CommandParser]"  # noqa: SLF001 - its one name
-_MAX_DAYS = 36_500
 _ROLES = ("person", "organisation", "seal-maker", "timestamp", "ocsp", "server")
 _REVOKE_REASONS = tuple(name for name in REASONS if name != "remove-from-crl")
 
@@ -170,14 +170,9 @@ def _add_kind(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_days(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--days", metavar="N", type=_days, help="有效天数 / days it is good for")
-
-
-def _days(text: str) -> timedelta:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MAX_DAYS:
-        message = f"N is 1 to {_MAX_DAYS} days"
-        raise argparse.ArgumentTypeError(message)
-    return timedelta(days=int(text))
+    parser.add_argument(
+        "--days", metavar="N", type=parse_days, help="有效天数 / days it is good for"
+    )
 
 
 def _init(arguments: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ import os
 import re
 import sys
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from msb_identity.foundation.report import Report
 
 CALLED_WRONGLY = 2
+MAX_DAYS = 36_500
 MAX_PASSWORD_BYTES = 1_024
 STORE_VARIABLE = "MSB_STORE"
 """Names the store's URL to commands, since what stands in their arguments everybody can read."""
@@ -117,6 +118,25 @@ def parse_time(text: str) -> datetime:
     except (ValueError, OverflowError):
         message = "TIME is ISO 8601 with a zone, as 2026-01-31T08:00:00+08:00"
         raise argparse.ArgumentTypeError(message) from None
+
+
+def count_up_to(limit: int) -> Callable[[str], int]:
+    """Give what reads an argument that is a number from 1 to `limit`, in ASCII digits."""
+
+    def read(text: str) -> int:
+        plain = text.isascii() and text.isdigit() and len(text) <= len(str(limit))
+        number = int(text) if plain else 0
+        if not 1 <= number <= limit:
+            message = f"a number from 1 to {limit}"
+            raise argparse.ArgumentTypeError(message)
+        return number
+
+    return read
+
+
+def parse_days(text: str) -> timedelta:
+    """Read an argument that is a number of days, a century of them at the most."""
+    return timedelta(days=count_up_to(MAX_DAYS)(text))
 
 
 def read_input(name: str, *, limit: int) -> bytes:

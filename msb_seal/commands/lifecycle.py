@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msb_identity.foundation.audit import AuditReader
 from msb_identity.foundation.clock import aware
-from msb_identity.foundation.commands import complain, parse_time
+from msb_identity.foundation.commands import complain, count_up_to, parse_days, parse_time
 from msb_identity.foundation.protect import mask_name
 from msb_seal.commands.codes import add_codes, grant_row, print_rows
 from msb_seal.commands.inputs import (
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 _Actions: TypeAlias = "argparse._SubParsersAction[CommandParser]"  # noqa: SLF001 - its one name
 _Rows: TypeAlias = "Sequence[dict[str, Any]]"
 _Command: TypeAlias = Callable[[KeptFolder, argparse.Namespace], _Rows]
-_MAX_DAYS, _MAX_USES, _MAX_ROWS = 36_500, 10**9, 1_000
+_MAX_USES, _MAX_ROWS = 10**9, 1_000
 _ACTS = {
     Act.WITHDRAW: "撤回申请 / withdraw an application",
     Act.REFUSE: "不予批准 / refuse an application",
@@ -129,9 +129,13 @@ def _add_grants(actions: _Actions) -> None:
     grant.add_argument(
         "--purpose", required=True, metavar="NAME", help="目的，见 codes / what for: see codes"
     )
-    grant.add_argument("--uses", metavar="N", type=_number, help="次数，缺省不限 / how often")
+    grant.add_argument(
+        "--uses", metavar="N", type=count_up_to(_MAX_USES), help="次数，缺省不限 / how often"
+    )
     grant.add_argument("--from", dest="from_", metavar="TIME", type=parse_time, help="起始 / from")
-    grant.add_argument("--days", required=True, metavar="N", type=_days, help="天数 / for N days")
+    grant.add_argument(
+        "--days", required=True, metavar="N", type=parse_days, help="天数 / for N days"
+    )
     withdraw = _add(actions, "withdraw-grant", _withdraw_grant, "撤回授权 / withdraw a grant")
     withdraw.add_argument("grant", metavar="GRANT", help="授权编号 / the grant's id")
     recover = _add(actions, "recover", _recover, "收回过期预留 / give back expired reservations")
@@ -146,14 +150,18 @@ def _add_reading(actions: _Actions) -> None:
     states = [str(state) for state in LifeState]
     listing.add_argument("--state", choices=states, help="只列此状态 / in this state only")
     listing.add_argument("--after", metavar="RECORD", default="", help="从此之后 / after this one")
-    listing.add_argument("--limit", metavar="N", type=_rows, default=100, help="行数 / rows")
+    listing.add_argument(
+        "--limit", metavar="N", type=count_up_to(_MAX_ROWS), default=100, help="行数 / rows"
+    )
     show = _add(actions, "show", _show, "印章、授权与经过 / a seal, its grants and its history")
     show.add_argument("record", help="印章记录 / the seal's record")
     coverage = _add(actions, "coverage", _coverage, "应发尽发 / who has, lacks or let lapse")
     coverage.add_argument("--all", action="store_true", help="也列已有的 / units that have one too")
     add_codes(actions)
     filings = _add(actions, "filings", _filings, "待备案事项 / what is to be filed")
-    filings.add_argument("--limit", metavar="N", type=_rows, default=100, help="行数 / rows")
+    filings.add_argument(
+        "--limit", metavar="N", type=count_up_to(_MAX_ROWS), default=100, help="行数 / rows"
+    )
     filed = _add(actions, "filed", _filed, "记录备案回执 / note that it was filed")
     filed.add_argument("record", help="印章记录 / the seal's record")
     filed.add_argument("epoch", type=int, metavar="N", help="状态序号 / the epoch of the change")
@@ -164,7 +172,7 @@ def _add_reading(actions: _Actions) -> None:
     publish.add_argument("--password-file", metavar="FILE|-", help="口令文件 / its password")
     publish.add_argument("--out", required=True, metavar="DIR", type=Path, help="目录 / folder")
     publish.add_argument(
-        "--days", metavar="N", type=_days, default=timedelta(days=1), help="有效期"
+        "--days", metavar="N", type=parse_days, default=timedelta(days=1), help="有效期"
     )
     for parser in (filed, publish):
         _add_by(parser)
@@ -368,23 +376,3 @@ def _coverage_row(row: Coverage) -> dict[str, Any]:
         "until": None if row.until is None else row.until.isoformat(),
         "under way": row.is_under_way,
     }
-
-
-def _days(text: str) -> timedelta:
-    return timedelta(days=_counted(text, _MAX_DAYS))
-
-
-def _number(text: str) -> int:
-    return _counted(text, _MAX_USES)
-
-
-def _rows(text: str) -> int:
-    return _counted(text, _MAX_ROWS)
-
-
-def _counted(text: str, limit: int) -> int:
-    number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(limit)) else 0
-    if not 1 <= number <= limit:
-        message = f"a number from 1 to {limit}"
-        raise argparse.ArgumentTypeError(message)
-    return number

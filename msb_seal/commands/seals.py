@@ -8,13 +8,13 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msb_identity.foundation.clock import aware
 from msb_identity.foundation.commands import (
     CommandError,
+    parse_days,
     parse_time,
     read_input,
     shown_name,
@@ -53,7 +53,6 @@ _SIZE = re.compile(r"([0-9]{1,4})(?:[x×*]([0-9]{1,4}))?")
 _MAX_TYPE = 1 << 31
 _PICTURE_TYPES = {".png": "PNG", ".svg": "svg", ".ofd": "ofd", ".gif": "gif", ".bmp": "bmp"}
 _JPEG = {".jpg": "jpg", ".jpeg": "jpg"}
-_MAX_DAYS = 36_500
 
 
 def add_commands(commands: _Actions) -> None:
@@ -102,7 +101,9 @@ def _add_make(make: argparse.ArgumentParser) -> None:
     make.add_argument("--from", dest="from_", metavar="TIME", type=parse_time, help="起始 / from")
     until = make.add_mutually_exclusive_group(required=True)
     until.add_argument("--until", metavar="TIME", type=parse_time, help="截止 / until")
-    until.add_argument("--days", metavar="N", type=_days, help="有效天数 / days it is good for")
+    until.add_argument(
+        "--days", metavar="N", type=parse_days, help="有效天数 / days it is good for"
+    )
     make.add_argument("--vendor", default=DEFAULT_VENDOR, help="厂商标识 / the maker's software")
     make.add_argument(
         "--version", type=int, choices=[one.value for one in SealVersion], default=4, help="版本"
@@ -209,10 +210,3 @@ def _size(text: str) -> tuple[int, int]:
         message = "W[xH] is whole millimetres, as 42 or 30x20"
         raise argparse.ArgumentTypeError(message)
     return int(found[1]), int(found[2] or found[1])
-
-
-def _days(text: str) -> timedelta:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MAX_DAYS:
-        message = f"N is 1 to {_MAX_DAYS} days"
-        raise argparse.ArgumentTypeError(message)
-    return timedelta(days=int(text))

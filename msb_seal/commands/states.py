@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msb_identity.envelopes.jose import MAX_JWS_CHARS
-from msb_identity.foundation.commands import CommandError, read_input
+from msb_identity.foundation.commands import CommandError, count_up_to, read_input
 from msb_identity.pki.formats import MAX_KEY_BYTES, load_public_key
 
 if TYPE_CHECKING:
+    import argparse
+
     from msb_seal.seals.status import SealStatuses
 
-_MAX_DIGITS = 16
+_MAX_VERSION = 2**53
 
 
 def add_states_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +33,7 @@ def add_states_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seal-states-version",
         metavar="N",
-        type=_version,
+        type=count_up_to(_MAX_VERSION),
         help="已见过的最新版本，更旧的拒绝 / the newest version seen: older lists are refused",
     )
 
@@ -59,11 +60,3 @@ def read_states(arguments: argparse.Namespace) -> SealStatuses | None:
         return PublishedStates.from_folder(path, signer=signer, oldest_version=oldest or 0)
     text = read_input(str(path), limit=MAX_JWS_CHARS).decode("ascii", "replace").strip()
     return PublishedStates.open([text], signer=signer, oldest_version=oldest or 0)
-
-
-def _version(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else 0
-    if number < 1:
-        message = "a version is a number from 1"
-        raise argparse.ArgumentTypeError(message)
-    return number

@@ -10,7 +10,7 @@ from msb_seal.placement import place_seal
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from msb_seal.placement import FoundText, PageFrame, Place
+    from msb_seal.placement import PageFrame, Place, TextPlace
 
 
 def place_stamps(
@@ -18,7 +18,7 @@ def place_stamps(
     *,
     pages: Sequence[PageFrame],
     size_mm: tuple[float, float],
-    find_text: Callable[[str], Sequence[FoundText]],
+    find_text: Callable[[str], Sequence[TextPlace]],
 ) -> tuple[Stamp, ...]:
     """Give the StampAnnots of a seal; their ids count from 1. Raises as `place_seal` does."""
     found = place_seal(places, pages=pages, size_mm=size_mm, find_text=find_text)

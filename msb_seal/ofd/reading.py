@@ -22,6 +22,7 @@ from msb_seal.ofd.rendering import PageRenderer
 from msb_seal.ofd.stamps import stamped_items
 from msb_seal.ofd.texts import found_text
 from msb_seal.ofd.walking import PageWalk
+from msb_seal.placement import TextPlace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,17 +34,6 @@ if TYPE_CHECKING:
 MAX_PDF_PAGES = 500
 MAX_FOUND = 1_000
 MAX_KEYWORD_CHARS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class TextPlace:
-    """Where a text stands: the page counted from 1, and its box in mm from the page's left top."""
-
-    page: int
-    x_mm: float
-    y_mm: float
-    width_mm: float
-    height_mm: float
 
 
 @dataclass(frozen=True, slots=True)

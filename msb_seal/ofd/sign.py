@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from msb_identity.x509.certificate import Certificate
     from msb_seal.ofd.digests import FileDigest
-    from msb_seal.placement import FoundText, Place
+    from msb_seal.placement import Place, TextPlace
     from msb_seal.seals.model import ElectronicSeal
     from msb_seal.seals.sealer import Sealer, TimestampSource
     from msb_seal.seals.signing import PreparedSignature
@@ -212,7 +212,7 @@ def write_entries(entries: Mapping[str, Packed]) -> bytes:
     return write_archive((name[1:], packed) for name, packed in entries.items())
 
 
-def _find_text(package: OfdPackage, text: str, index: int) -> Sequence[FoundText]:
+def _find_text(package: OfdPackage, text: str, index: int) -> Sequence[TextPlace]:
     from msb_seal.ofd.reading import find_text  # which loads what draws
 
     return find_text(package, text, index)

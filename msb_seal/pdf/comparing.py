@@ -13,7 +13,10 @@ from msb_seal.errors import PdfRefused
 from msb_seal.pdf.syntax import Name, PdfValue, Ref, Stream
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from msb_seal.pdf.revisions import Revision
+    from msb_seal.pdf.syntax import Dictionary
 
 MAX_COMPARED = 3_000_000
 """So many pairs of values are compared in one file."""
@@ -142,48 +145,57 @@ def _parts(old: PdfValue, new: PdfValue) -> list[tuple[str, PdfValue, PdfValue]]
 
 def reached(revision: Revision, values: list[PdfValue]) -> set[Ref]:
     """Give every object that these values lead to, as far as MAX_COMPARED goes."""
-    waiting, seen = list(values), set[Ref]()
-    for _ in range(MAX_COMPARED):
-        if not waiting:
-            break
-        value = waiting.pop()
-        if isinstance(value, Ref):
-            if value in seen:
-                continue
-            seen.add(value)
-        value = _read(revision, value)
-        if isinstance(value, Stream):
-            value = value.entries
-        if isinstance(value, dict):
-            waiting += value.values()
-        elif isinstance(value, list):
-            waiting += value
-    return seen
+    walk = _Walk(revision, values, MAX_COMPARED)
+    for entries in walk:
+        walk.waiting += entries.values()
+    return walk.seen
 
 
 def has_actions(revision: Revision, value: PdfValue) -> bool:
-    """Whether something in there does more than lead to a place in the document."""
-    waiting, seen = [value], set[Ref]()
-    for _ in range(_MAX_ACTION_VALUES):
-        if not waiting:
-            return False
-        value = waiting.pop()
-        if isinstance(value, Ref):
-            if value in seen:
-                continue
-            seen.add(value)
-        value = _read(revision, value)
-        if isinstance(value, Stream):
-            value = value.entries
-        if isinstance(value, dict):
-            acts = value.get("Type") == "Action" and value.get("S") not in _QUIET_ACTIONS
-            if acts or _ACTION_KEYS & value.keys():
-                return True
-            action = _read(revision, value.get("A"))
-            if isinstance(action, dict) and action.get("S") not in (None, *_QUIET_ACTIONS):
-                return True
-            # Pages, and what they show, are compared by themselves.
-            waiting += [one for key, one in value.items() if key not in ("Parent", "P", "Pg")]
-        elif isinstance(value, list):
-            waiting += value
-    return True
+    """Whether something in there does more than lead to a place, or is too much to look through."""
+    walk = _Walk(revision, [value], _MAX_ACTION_VALUES)
+    for entries in walk:
+        acts = entries.get("Type") == "Action" and entries.get("S") not in _QUIET_ACTIONS
+        if acts or _ACTION_KEYS & entries.keys():
+            return True
+        action = _read(revision, entries.get("A"))
+        if isinstance(action, dict) and action.get("S") not in (None, *_QUIET_ACTIONS):
+            return True
+        # Pages, and what they show, are compared by themselves.
+        walk.waiting += [one for key, one in entries.items() if key not in ("Parent", "P", "Pg")]
+    return bool(walk.waiting)
+
+
+@dataclass(slots=True)
+class _Walk:
+    """Gives the dictionaries and the heads of streams that values lead to, each object once.
+
+    Into which values of a dictionary to go is the caller's choice: they are added to `waiting`.
+    """
+
+    revision: Revision
+    waiting: list[PdfValue]
+    steps: int
+    seen: set[Ref] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Leave the caller's list alone."""
+        self.waiting = list(self.waiting)
+
+    def __iter__(self) -> Iterator[Dictionary]:
+        """Go on until nothing is waiting, or the steps are used up."""
+        for _ in range(self.steps):
+            if not self.waiting:
+                return
+            value = self.waiting.pop()
+            if isinstance(value, Ref):
+                if value in self.seen:
+                    continue
+                self.seen.add(value)
+            value = _read(self.revision, value)
+            if isinstance(value, Stream):
+                value = value.entries
+            if isinstance(value, dict):
+                yield value
+            elif isinstance(value, list):
+                self.waiting += value

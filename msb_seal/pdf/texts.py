@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ctypes
 from contextlib import closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pypdfium2
 from pypdfium2 import raw
 
 from msb_seal.pdf.opening import reading, refused
+from msb_seal.placement import TextPlace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,17 +20,6 @@ if TYPE_CHECKING:
 
 MAX_CHARACTERS = 5_000_000
 MAX_FOUND = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class TextPlace:
-    """Where a text stands: the page counted from 1, and its box in mm as the page is seen."""
-
-    page: int
-    x_mm: float
-    y_mm: float
-    width_mm: float
-    height_mm: float
 
 
 def find_text(data: bytes, keyword: str, pages: Sequence[PdfPage]) -> list[TextPlace]:

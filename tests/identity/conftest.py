@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +20,7 @@ from msb_identity.signin import limits, sms
 from msb_identity.signin.sms import SmsSignIn
 from msb_identity.sso import sessions
 from msb_identity.sso.sessions import Sessions
+from tests.support import run_race
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
     from msb_identity.people.accounts import Person
 
-ROOT = Path(__file__).parents[2]
 NAME, NUMBER, MOBILE = "张三", "11010519491231002X", "13800138000"
 NOW = datetime(2026, 1, 31, 4, 0, tzinfo=UTC)
 TABLES = (
@@ -127,42 +125,7 @@ def race() -> Race:
 
     The script may call `go()` once, after its preparations; what it prints is given back.
     """
-    return _race
-
-
-_HEAD = """
-import sys
-arguments = sys.argv[1:]
-def go():
-    print("ready", flush=True)
-    sys.stdin.readline()
-"""
-
-
-def _race(script: str, *arguments: str, processes: int = 2) -> list[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", _HEAD + script, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
-        for _ in range(processes)
-    ]
-    for process in running:
-        assert process.stdout is not None
-        if process.stdout.readline() != "ready\n":
-            raise AssertionError(process.communicate()[1])
-    for process in running:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    results = [process.communicate(timeout=120) for process in running]
-    assert [process.returncode for process in running] == [0] * processes, results
-    return [out.strip() for out, _ in results]
+    return run_race
 
 
 WEAK = {

@@ -42,4 +42,4 @@ def test_the_import_is_light() -> None:
     done = subprocess.run(
         [sys.executable, "-c", IMPORT], capture_output=True, text=True, check=True, timeout=60
     )
-    assert done.stdout == "True [] []\n"
+    assert done.stdout == "True [] ['msb_identity.lazy']\n"

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 
 from msb_seal.errors import SealingRefused
 from msb_seal.ofd.placement import place_stamps
 from msb_seal.ofd.signature_xml import Stamp
-from msb_seal.placement import At, AtKeyword, Box, OnEveryPage, PageFrame, Place, Straddle
+from msb_seal.placement import (
+    At,
+    AtKeyword,
+    Box,
+    OnEveryPage,
+    PageFrame,
+    Place,
+    Straddle,
+    TextPlace,
+)
 
 PAGES = tuple(PageFrame(str(number * 10), 210, 297) for number in range(1, 6))
 SIZE = (40.0, 30.0)
 
 
-@dataclass(frozen=True)
-class Found:
-    page: int
-    x_mm: float
-    y_mm: float
-    width_mm: float
-    height_mm: float
-
-
-TEXTS = (Found(1, 100, 100, 20, 10), Found(3, 1, 290, 20, 5))
+TEXTS = (TextPlace(1, 100, 100, 20, 10), TextPlace(3, 1, 290, 20, 5))
 
 
 def stamps(*places: Place, pages: tuple[PageFrame, ...] = PAGES) -> tuple[Stamp, ...]:

@@ -15,20 +15,10 @@ from msb_wallet.licences.face import HEIGHT_MM, MAX_LINES, SEAL_KEYWORD, WIDTH_M
 from msb_wallet.licences.identifier import LicenceIdentifier
 from msb_wallet.licences.model import licence_from_row
 from msb_wallet.licences.types import ExtensionField, builtin_type
-from tests.wallet.support_licences import AUTHORITY, NAME, NOW, NUMBER
+from tests.wallet.support_licences import AUTHORITY, NOW, good_row
 
 TYPE = builtin_type("special-operation")
-ROW = {
-    "ZZBH": "蒙K012026000001",
-    "CZZT": NAME,
-    "CZZTDM": NUMBER,
-    "ZZBFRQ": "2026-03-02",
-    "ZZYXQQSRQ": "2026-03-02",
-    "ZZYXQJZRQ": "2032-03-01",
-    "KZ_CZLB": "建筑电工",
-    "KZ_CCLZRQ": "2020-03-02",
-}
-LICENCE = licence_from_row(ROW, type_=TYPE, authority=AUTHORITY, now=NOW)
+LICENCE = licence_from_row(good_row(), type_=TYPE, authority=AUTHORITY, now=NOW)
 IDENTIFIER = LicenceIdentifier.new(TYPE.code, AUTHORITY.code)
 CODE = "MSB1:" + "0123456789ABCDEF" * 25
 

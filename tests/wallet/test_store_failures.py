@@ -26,7 +26,7 @@ from msb_wallet.licences.issue import Issuer
 from msb_wallet.licences.rows import NumberedRow
 from msb_wallet.licences.store import licence_status, licences
 from tests.databases import plain
-from tests.support import missing
+from tests.support import missing, run_race
 from tests.wallet.support_licences import AUTHORITY, NOW, PREFIX, TYPE, good_row
 
 if TYPE_CHECKING:
@@ -330,14 +330,12 @@ def test_a_full_disk_keeps_what_was_given_back(tmp_path: Path) -> None:
 
 
 ISSUE = """
-import sys
 from pathlib import Path
 from tests.wallet.test_store_failures import TABLES, desk, rows, NOW
 from msb_identity.foundation.store import Store
 store = Store.open(sys.argv[1], *TABLES)
 issuer = desk(store, Path(sys.argv[2]))
-print("ready", flush=True)
-sys.stdin.readline()
+go()
 print(sum(result.issued.new for result in issuer.issue_rows(rows(450), now=NOW)))
 store.close()
 """
@@ -347,23 +345,7 @@ def test_processes_that_issue_one_file_issue_each_licence_once(
     store_url: str, tmp_path: Path
 ) -> None:
     Store.open(store_url, *TABLES).close()
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", ISSUE, store_url, str(tmp_path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )
-        for _ in range(3)
-    ]
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    assert sum(int(process.communicate(timeout=120)[0]) for process in processes) == 450
+    issued = run_race(ISSUE, store_url, str(tmp_path), processes=3)
+    assert sum(int(count) for count in issued) == 450
     with closing(Store.open(store_url, *TABLES)) as store:
         assert counts(store) == (450, 450)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -17,15 +14,15 @@ from msb_wallet.folder import TABLES
 from msb_wallet.licences.store import status_lists
 from msb_wallet.scan.memory import seen_nonces
 from msb_wallet.scan.online import record_shown
+from tests.support import run_race
 from tests.wallet.support_licences import AUTHORITY, NOW, good_row
-from tests.wallet.test_store_failures import ROOT, desk
+from tests.wallet.test_store_failures import desk
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 ROUNDS = 30
 HEAD = """
-import sys
 from pathlib import Path
 from msb_identity.foundation.store import Store
 from msb_wallet.codes.present import secret_hash
@@ -42,8 +39,7 @@ def change(status, reason):
         return register.change(sys.argv[3], status, reason).status is status
     except StatusRefused:
         return False
-print("ready", flush=True)
-sys.stdin.readline()
+go()
 """
 TASKS = {
     "a shown code is used up once": """
@@ -71,26 +67,7 @@ print(len({protector.rotate() for _ in range(10)}))
 
 
 def run(task: str, *arguments: str) -> list[int]:
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", HEAD + TASKS[task], *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )
-        for _ in range(3)
-    ]
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    results = [process.communicate(timeout=120)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0] * 3
-    return [int(result) for result in results]
+    return [int(result) for result in run_race(HEAD + TASKS[task], *arguments, processes=3)]
 
 
 @pytest.mark.parametrize("task", TASKS)

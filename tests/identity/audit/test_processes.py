@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tests.identity.audit.conftest import failures
-from tests.identity.conftest import ROOT
+from tests.support import ROOT
 
 if TYPE_CHECKING:
     from tests.identity.audit.conftest import Log
