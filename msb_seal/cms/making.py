@@ -14,10 +14,11 @@ from msb_identity.errors import AlgorithmRefused, KeyRefused, SignatureRefused, 
 from msb_identity.foundation.clock import aware
 from msb_identity.pki import der
 from msb_identity.pki.keys import KeyKind
-from msb_identity.x509.values import GENERALIZED_TIME, UTC_TIME, context
+from msb_identity.x509.values import context
 from msb_seal.cms import oids
-from msb_seal.cms.values import digest_by
+from msb_seal.cms.values import digest_by, write_integer
 from msb_seal.errors import CmsRefused
+from msb_seal.seals.encoding import utc_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from msb_identity.x509.certificate import Certificate
     from msb_seal.seals.sealer import TimestampSource
 
-_FIRST_GENERALIZED_YEAR = 2050  # RFC 5652 section 11.3
 _DIRECTORY_NAME = context(4)
 
 
@@ -80,7 +80,7 @@ class PreparedCms:
             unsigned = der.element(context(1), _attribute(oids.SIGNATURE_TIMESTAMP, token))
         return der.sequence(
             der.integer(1),
-            der.sequence(certificate.issuer.encoded, _serial(certificate)),
+            der.sequence(certificate.issuer.encoded, write_integer(certificate.serial)),
             digest_algorithm(kind),
             der.element(context(0), self.attributes) if self.attributes else b"",
             der.sequence(der.oid(oids.OWN_SIGNATURES[kind]), null),
@@ -190,7 +190,7 @@ def _signed_attributes(
         _attribute(oids.SIGNING_CERTIFICATE_V2, _signing_certificate(certificate)),
     ]
     if moment is not None:
-        found.append(_attribute(oids.SIGNING_TIME, _time(moment)))
+        found.append(_attribute(oids.SIGNING_TIME, utc_time(moment)))  # section 11.3
     return b"".join(sorted(found))
 
 
@@ -206,20 +206,6 @@ def _signing_certificate(certificate: Certificate) -> bytes:
     identifier = der.sequence(
         named,
         der.octet_string(cms_digest(certificate.encoded, certificate)),
-        der.sequence(issuer, _serial(certificate)),
+        der.sequence(issuer, write_integer(certificate.serial)),
     )
     return der.sequence(der.sequence(identifier))
-
-
-def _serial(certificate: Certificate) -> bytes:
-    """Write the serial number, negative ones of odd certificates too."""
-    number = certificate.serial
-    return der.element(
-        der.INTEGER, number.to_bytes(number.bit_length() // 8 + 1, "big", signed=True)
-    )
-
-
-def _time(moment: datetime) -> bytes:
-    if moment.year < _FIRST_GENERALIZED_YEAR:
-        return der.element(UTC_TIME, f"{moment:%y%m%d%H%M%SZ}".encode())
-    return der.element(GENERALIZED_TIME, f"{moment:%Y%m%d%H%M%SZ}".encode())

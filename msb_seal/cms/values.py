@@ -29,6 +29,11 @@ def digest_by(oid: str, data: bytes) -> bytes | None:
     return digest(oids.SM3 if name == "SM3" else oid, data)
 
 
+def write_integer(value: int) -> bytes:
+    """Write an INTEGER, as the negative numbers of odd certificates and requests too."""
+    return der.element(der.INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+
+
 def names_certificate(signer: CmsSigner, certificate: Certificate) -> str:
     """Say what the signed attributes signingCertificate say of this certificate.
 

@@ -180,7 +180,7 @@ def generalized_time(moment: datetime) -> bytes:
 
 
 def utc_time(moment: datetime) -> bytes:
-    """Write a time with two digits of the year; from 2050 on as GeneralizedTime."""
+    """Write a time with two digits of the year; before 1950 and from 2050 on with four."""
     whole = moment.astimezone(UTC)
     if whole.year not in _UTC_TIME_YEARS:
         return generalized_time(whole)

@@ -16,11 +16,11 @@ from msb_identity.foundation.clock import aware
 from msb_identity.pki import der
 from msb_identity.x509.purposes import Purpose, suits
 from msb_identity.x509.responder import PublicationServer
-from msb_identity.x509.values import GENERALIZED_TIME
 from msb_seal.cms import oids
 from msb_seal.cms.making import cms_digest, prepare_content
-from msb_seal.cms.values import digest_by
+from msb_seal.cms.values import digest_by, write_integer
 from msb_seal.errors import TimestampRefused
+from msb_seal.seals.encoding import generalized_time
 from msb_seal.timestamp import messages
 from msb_seal.timestamp.messages import TimestampRequest
 
@@ -97,15 +97,14 @@ class TimestampAuthority:
         return messages.UNACCEPTED_EXTENSION if asked.has_extensions else None
 
     def _token(self, asked: TimestampRequest) -> bytes:
-        moment = aware(self.clock())
         serial = secrets.randbits(_SERIAL_BITS - 1) | 1 << (_SERIAL_BITS - 1)
-        nonce = b"" if asked.nonce is None else _integer(asked.nonce)
+        nonce = b"" if asked.nonce is None else write_integer(asked.nonce)
         info = der.sequence(
             der.integer(1),
             der.oid(self.policy),
             der.sequence(der.sequence(der.oid(asked.digest_oid)), der.octet_string(asked.imprint)),
             der.integer(serial),
-            der.element(GENERALIZED_TIME, f"{moment:%Y%m%d%H%M%SZ}".encode()),
+            generalized_time(aware(self.clock())),
             der.sequence(der.integer(ACCURACY_SECONDS)),
             nonce,
         )
@@ -126,7 +125,3 @@ def timestamp_server(
     return PublicationServer(
         {}, authority.answer, answer_type="application/timestamp-reply", host=host, port=port
     )
-
-
-def _integer(value: int) -> bytes:
-    return der.element(der.INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))

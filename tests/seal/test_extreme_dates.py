@@ -16,13 +16,14 @@ from msb_identity.x509 import verify_chain
 from msb_identity.x509.asn1_names import core, x509
 from msb_identity.x509.making import asn1_time
 from msb_identity.x509.statements import make_crl
+from msb_seal.cms.structure import parse_cms
 from msb_seal.cms.verify import check_cms
 from msb_seal.errors import LifecycleRefused
 from msb_seal.lifecycle.published import PublishedStates, StatePart
 from msb_seal.seals.model import SealVersion
 from msb_seal.seals.status import SealState
 from msb_seal.seals.verify import check_seal, check_seal_signature
-from msb_seal.timestamp import check_timestamp
+from msb_seal.timestamp import check_timestamp, parse_timestamp
 from tests.identity.authorities import NOW, authority, trusting
 from tests.seal.cms_world import DOCUMENT as CMS_DOCUMENT
 from tests.seal.cms_world import P256, TRUST, made
@@ -63,6 +64,7 @@ def test_a_signature_with_any_dates_is_reported(created: datetime, at: datetime)
 @pytest.mark.parametrize("stamped", ENDS)
 def test_a_time_stamp_of_any_time_is_reported(stamped: datetime, at: datetime) -> None:
     token = stamper(stamped).stamp(b"bytes")
+    assert parse_timestamp(token).time == stamped
     report = check_timestamp(token, covers=b"bytes", trust=world().trust, at=at)
     assert report.verdict is not Verdict.VALID or stamped <= NOW
     seal = WORLD.forge_seal(SealVersion.V5, created=at, stamp=stamper(stamped).stamp)
@@ -77,6 +79,7 @@ def test_a_time_stamp_of_any_time_is_reported(stamped: datetime, at: datetime) -
 def test_a_cms_signature_of_any_time_is_reported(at: datetime, claimed: datetime) -> None:
     for proven in (FIRST, LAST):
         data = made(P256, at=claimed, timestamps=stamper(proven))
+        assert parse_cms(data).signers[0].claimed_time == claimed
         report = check_cms(data, original=CMS_DOCUMENT, trust=TRUST, at=at)
         assert report.verdict is not Verdict.VALID or claimed == at == NOW
 
