@@ -16,6 +16,7 @@ MsbError
 ├── ProtectionError        a sealed field does not open: wrong place, wrong key, changed bytes
 ├── StoreError             the store cannot be opened, or is of another make
 ├── IdentifierRefused      an identity number, credit code or telephone number that cannot be right
+├── RingRefused            a key ring that cannot do what it is asked: too soon, no such key
 ├── AccountRefused         an account that cannot be made or found as asked
 ├── SignInRefused          a sign-in step that failed; `code` says which, `retry_after` when
 ├── ClientRefused          a client that cannot be registered as asked
@@ -108,6 +109,10 @@ class IdentifierRefused(MsbError):
         """Keep the stable code and both sentences; the identifier itself is never part of them."""
         super().__init__(en)
         self.code, self.zh, self.en = code, zh, en
+
+
+class RingRefused(MsbError):
+    """A key ring that cannot do what it is asked: too soon, too many keys, no such key."""
 
 
 class AccountRefused(MsbError):
