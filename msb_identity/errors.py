@@ -18,7 +18,9 @@ MsbError
 ├── IdentifierRefused      an identity number, credit code or telephone number that cannot be right
 ├── RingRefused            a key ring that cannot do what it is asked: too soon, no such key
 ├── AccountRefused         an account that cannot be made or found as asked
-└── SignInRefused          a sign-in step that failed; `code` says which, `retry_after` when
+├── SignInRefused          a sign-in step that failed; `code` says which, `retry_after` when
+├── ClientRefused          a client that cannot be registered as asked
+└── OAuthRefused           a request to the OpenID Provider that is refused; `code` is RFC 6749's
 
 Bad documents do not raise: `check_…` functions answer with a Report. Messages never contain codes,
 tokens, keys or identity numbers.
@@ -126,3 +128,25 @@ class SignInRefused(MsbError):
         """Keep the stable code, both sentences and how long to wait."""
         super().__init__(en)
         self.code, self.zh, self.en, self.retry_after = code, zh, en, retry_after
+
+
+class ClientRefused(MsbError):
+    """A client that cannot be registered as asked; `code` says which rule it breaks."""
+
+    def __init__(self, code: str, zh: str, en: str) -> None:
+        """Keep the stable code and both sentences."""
+        super().__init__(en)
+        self.code, self.zh, self.en = code, zh, en
+
+
+class OAuthRefused(MsbError):
+    """A request to the OpenID Provider that is refused.
+
+    code: of the protocols, as `invalid_grant` (RFC 6749 section 5.2). description: what whoever
+    asked may read. detail: for the log alone; it holds no secret and nothing personal either.
+    """
+
+    def __init__(self, code: str, description: str, *, status: int = 400, detail: str = "") -> None:
+        """Keep what is answered and what is logged apart."""
+        super().__init__(f"{code}: {description}")
+        self.code, self.description, self.status, self.detail = code, description, status, detail
