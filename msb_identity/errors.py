@@ -17,6 +17,7 @@ MsbError
 ├── StoreError             the store cannot be opened, or is of another make
 ├── IdentifierRefused      an identity number, credit code or telephone number that cannot be right
 ├── AccountRefused         an account that cannot be made or found as asked
+├── AccessDenied           a request that a portal does not serve, and why not
 ├── SignInRefused          a sign-in step that failed; `code` says which, `retry_after` when
 └── OAuthRefused           a request to the OpenID Provider that is refused; `code` is RFC 6749's
 
@@ -111,6 +112,21 @@ class IdentifierRefused(MsbError):
 
 class AccountRefused(MsbError):
     """An account operation that cannot be done as asked."""
+
+
+class AccessDenied(MsbError):
+    """A request without a token that is good enough; `web.guard.answer` makes the answer of it."""
+
+    def __init__(
+        self, code: str, zh: str, en: str, *, status: int, error: str = "", challenge: str = ""
+    ) -> None:
+        """Keep the stable code, both sentences, and what goes to the client.
+
+        error: as RFC 6750 section 3.1 names it. challenge: the value of WWW-Authenticate.
+        """
+        super().__init__(en)
+        self.code, self.zh, self.en = code, zh, en
+        self.status, self.error, self.challenge = status, error, challenge
 
 
 class SignInRefused(MsbError):
