@@ -16,9 +16,11 @@ MsbError
 ├── ProtectionError        a sealed field does not open: wrong place, wrong key, changed bytes
 ├── StoreError             the store cannot be opened, or is of another make
 ├── IdentifierRefused      an identity number, credit code or telephone number that cannot be right
+├── RingRefused            a key ring that cannot do what it is asked: too soon, no such key
 ├── AccountRefused         an account that cannot be made or found as asked
 ├── AccessDenied           a request that a portal does not serve, and why not
 ├── SignInRefused          a sign-in step that failed; `code` says which, `retry_after` when
+├── ClientRefused          a client that cannot be registered as asked
 └── OAuthRefused           a request to the OpenID Provider that is refused; `code` is RFC 6749's
 
 Bad documents do not raise: `check_…` functions answer with a Report. Messages never contain codes,
@@ -110,6 +112,10 @@ class IdentifierRefused(MsbError):
         self.code, self.zh, self.en = code, zh, en
 
 
+class RingRefused(MsbError):
+    """A key ring that cannot do what it is asked: too soon, too many keys, no such key."""
+
+
 class AccountRefused(MsbError):
     """An account operation that cannot be done as asked."""
 
@@ -138,6 +144,15 @@ class SignInRefused(MsbError):
         """Keep the stable code, both sentences and how long to wait."""
         super().__init__(en)
         self.code, self.zh, self.en, self.retry_after = code, zh, en, retry_after
+
+
+class ClientRefused(MsbError):
+    """A client that cannot be registered as asked; `code` says which rule it breaks."""
+
+    def __init__(self, code: str, zh: str, en: str) -> None:
+        """Keep the stable code and both sentences."""
+        super().__init__(en)
+        self.code, self.zh, self.en = code, zh, en
 
 
 class OAuthRefused(MsbError):

@@ -201,7 +201,7 @@ def _migrate(arguments: argparse.Namespace) -> int:
 
 
 def _rotate(arguments: argparse.Namespace) -> int:
-    from msb_identity.people import accounts
+    from msb_identity.tables import SEALED
     from msb_seal.lifecycle import applications, grants, records
     from msb_wallet.licences import issue
 
@@ -210,7 +210,7 @@ def _rotate(arguments: argparse.Namespace) -> int:
         zh, en = "数据目录中没有数据库", "the data folder has no store"
         raise CommandError(zh, en)
     of_seals = (applications.SEALED, grants.SEALED, records.SEALED)
-    sealed = [accounts.SEALED, issue.SEALED, *of_seals]
+    sealed = [*SEALED, issue.SEALED, *of_seals]
     return rotate(arguments, folder.store, folder.keys, sealed)
 
 

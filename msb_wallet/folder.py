@@ -32,7 +32,6 @@ from msb_identity.envelopes.keyfiles import (
     write_verifying_key,
 )
 from msb_identity.errors import IdentifierRefused
-from msb_identity.foundation import audit, protect
 from msb_identity.foundation.audit import Audit
 from msb_identity.foundation.clock import aware
 from msb_identity.foundation.files import (
@@ -45,11 +44,9 @@ from msb_identity.foundation.files import (
 from msb_identity.foundation.protect import Protector
 from msb_identity.foundation.store import Store, file_url
 from msb_identity.foundation.text import is_showable
-from msb_identity.people import accounts
 from msb_identity.people.identifiers import check_credit_code
 from msb_identity.pki.keys import KeyKind, SigningKey
-from msb_identity.signin import limits, sms
-from msb_identity.sso import sessions
+from msb_identity.tables import TABLES as IDENTITY_TABLES
 from msb_seal import lifecycle
 from msb_wallet.errors import TrustRefused, TypeRefused
 from msb_wallet.licences import store as tables
@@ -74,12 +71,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TABLES = (
-    protect.metadata,
-    audit.metadata,
-    accounts.metadata,
-    limits.metadata,
-    sms.metadata,
-    sessions.metadata,
+    *IDENTITY_TABLES,
     lifecycle.metadata,
     tables.metadata,
     memory.metadata,

@@ -48,21 +48,21 @@ def _add_store(command: argparse.ArgumentParser) -> None:
 
 def _migrate_store(arguments: argparse.Namespace) -> int:
     """升级身份库的表（请先备份） / Bring the identity tables up to date; make a backup first."""
-    from msb_identity.foundation import protect
     from msb_identity.foundation.store import migrate_store
+    from msb_identity.tables import TABLES
 
     if not arguments.store:
         raise CommandError(*_NO_STORE)
-    for name, revision in migrate_store(arguments.store, protect.metadata).items():
+    for name, revision in migrate_store(arguments.store, *TABLES).items():
         write_out(f"{name}: {revision}")
     return 0
 
 
 def _rotate(arguments: argparse.Namespace) -> int:
     from msb_identity.foundation.store import Store
-    from msb_identity.people import accounts
+    from msb_identity.tables import SEALED, TABLES
 
     if not arguments.store:
         raise CommandError(*_NO_STORE)
-    with closing(Store.open(arguments.store, accounts.metadata, existing=True)) as store:
-        return rotate(arguments, store, arguments.keys, [accounts.SEALED])
+    with closing(Store.open(arguments.store, *TABLES, existing=True)) as store:
+        return rotate(arguments, store, arguments.keys, SEALED)

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from msb_identity.foundation.protect import Protector
     from msb_identity.foundation.store import Store
     from msb_identity.people.accounts import Accounts
-    from msb_identity.sso.sessions import Session
+    from msb_identity.sso.sessions import NewSession
 
 CODE_DIGITS = 6
 CODE_LIFE = timedelta(minutes=5)
@@ -184,7 +184,7 @@ class SmsSignIn:
         address: str,
         device: str = "",
         now: datetime | None = None,
-    ) -> Session:
+    ) -> NewSession:
         """Use up the code and begin a session.
 
         Raises SignInRefused: `code-refused` for a wrong, old, used or never sent code and for an

@@ -1,29 +1,68 @@
-"""Sessions: who signed in, how strongly, when, and until when.
+"""Sessions (会话): who signed in, how strongly, when, and until when.
 
-A session is made by an authenticator and ended by signing out; tokens name it as `sid`. Times are
-whole seconds. Nothing here is personal: the subject is an account's random id.
+A session is made by an authenticator and ended by signing out; tokens name it as `sid`, which many
+systems therefore know. So the browser proves itself with another value, the session's `secret`: it
+is given once, when the session begins or becomes stronger, and only its SHA-256 is stored. An
+application keeps it in a cookie (HttpOnly, Secure, SameSite=Lax) and asks `by_secret`.
+
+A session is over at `expires_at` whatever happens, and at `idle_until` unless it is used
+(`touch`). Rows past their end are removed a few at a time as others begin. Times are whole seconds.
+The subject is an account's random id; of the place a session has no more than its owner is to be
+shown in a list (a city, never an address of the network).
 """
 
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Column, Integer, String, Table, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    insert,
+    select,
+    text,
+    update,
+)
 
+from msb_identity.errors import SignInRefused
+from msb_identity.foundation.audit.entry import Draft
 from msb_identity.foundation.clock import aware, from_seconds, seconds
 from msb_identity.foundation.schema import IDENTITY
+from msb_identity.foundation.store import remove_some
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sqlalchemy import ColumnElement, Connection, RowMapping
+
+    from msb_identity.foundation.audit import Audit
     from msb_identity.foundation.store import Store
 
 SESSION_LIFE = timedelta(hours=12)
+TOUCH_STEP = timedelta(minutes=1)
+"""A session in use is written at most this often: so much too early it may go idle."""
 MAX_DEVICE_CHARS = 200
+MAX_PLACE_CHARS = 100
+MAX_PAGE = 200
 _SID_BYTES = 16
+_SECRET_BYTES = 32
+
+
+class SubjectKind(StrEnum):
+    """Whose account a session is of: a natural person (自然人) or staff (工作人员)."""
+
+    PERSON = "person"
+    STAFF = "staff"
+
 
 metadata = IDENTITY.tables()
 sessions = Table(
@@ -35,15 +74,42 @@ sessions = Table(
     Column("acr", String(64), nullable=False),
     Column("amr", String(200), nullable=False),
     Column("auth_time", BigInteger, nullable=False),
-    Column("expires_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
     Column("ended_at", BigInteger),
     Column("device", String(MAX_DEVICE_CHARS), nullable=False),
+    Column("subject_kind", String(16), nullable=False, server_default=text("'person'")),
+    Column("place", String(MAX_PLACE_CHARS), nullable=False, server_default=text("''")),
+    # Sessions of the time before secrets have none, and are found by their sid only.
+    Column("secret_hash", LargeBinary(32), unique=True, index=True),
+    Column("idle_until", BigInteger),
 )
 
 
 @dataclass(frozen=True, slots=True)
+class SessionRules:
+    """How long sessions last.
+
+    life: the absolute length. idle: how long one may lie unused; None where the application does
+    not tell of use (`Sessions.touch`), since every session would end in the middle of work.
+    """
+
+    life: timedelta = SESSION_LIFE
+    idle: timedelta | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what ends before it begins, and an idle time that `touch` could not keep up."""
+        if self.life < TOUCH_STEP or (self.idle is not None and self.idle < 2 * TOUCH_STEP):
+            message = f"a session lives at least {TOUCH_STEP}, and may be idle twice that"
+            raise ValueError(message)
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
-    """One sign-in of one person."""
+    """One sign-in of one person or member of staff.
+
+    level: the real-name level (实名等级) of the account when it signed in. acr, amr: how strongly,
+    and by what (RFC 8176). auth_time: when; of a session made stronger, when that was.
+    """
 
     sid: str
     subject: str
@@ -54,95 +120,281 @@ class Session:
     expires_at: datetime
     device: str = ""
     ended_at: datetime | None = None
+    place: str = ""
+    subject_kind: SubjectKind = SubjectKind.PERSON
+    idle_until: datetime | None = None
 
     def is_live(self, now: datetime | None = None) -> bool:
         """Whether the session was neither ended nor over at that time, as far as was known."""
-        return self.ended_at is None and aware(now) < self.expires_at
+        return self.ended_at is None and aware(now) < self.ends_at
+
+    @property
+    def ends_at(self) -> datetime:
+        """When the session is over if nobody uses it any more."""
+        return min(self.expires_at, self.idle_until or self.expires_at)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NewSession(Session):
+    """A session that has just begun, or become stronger, with what its browser proves itself by.
+
+    secret: the cookie's value, 256 random bits in base64url; stored nowhere, shown never again.
+    """
+
+    secret: str = field(default="", repr=False)
 
 
 class Sessions:
     """The sessions of one store."""
 
-    def __init__(self, store: Store) -> None:
-        """Use the store that was opened with this module's `metadata`."""
+    def __init__(
+        self, store: Store, *, rules: SessionRules | None = None, audit: Audit | None = None
+    ) -> None:
+        """Use the store that was opened with this module's `metadata`; audit: where ends go."""
         self._store = store
+        self._rules = rules or SessionRules()
+        self._audit = audit
 
     def start(
         self,
-        person_id: str,
+        subject: str,
         *,
         level: int,
         acr: str,
         amr: tuple[str, ...],
         device: str = "",
+        place: str = "",
+        subject_kind: SubjectKind = SubjectKind.PERSON,
         now: datetime | None = None,
-    ) -> Session:
-        """Begin a session of 12 hours.
+    ) -> NewSession:
+        """Begin a session; the secret it carries goes to the browser and nowhere else.
 
-        level: the person's real-name level. acr, amr: how strongly, and by what, this sign-in was
-        made (RFC 8176 names). device: what to show the person in a list of sessions.
+        level: the account's real-name level. acr, amr: how strongly, and by what, this sign-in was
+        made (RFC 8176 names). device, place: what to show the owner in a list of sessions.
         """
-        if not amr or any(not method or " " in method for method in amr):
-            message = "amr names at least one method, none with a space"
-            raise ValueError(message)
+        _check_methods(amr)
         began = from_seconds(seconds(aware(now)))
-        session = Session(
+        session = NewSession(
             sid=secrets.token_urlsafe(_SID_BYTES),
-            subject=person_id,
+            subject=subject,
             level=level,
             acr=acr,
             amr=amr,
             auth_time=began,
-            expires_at=began + SESSION_LIFE,
-            device=_printable(device),
+            expires_at=began + self._rules.life,
+            device=_printable(device, MAX_DEVICE_CHARS),
+            place=_printable(place, MAX_PLACE_CHARS),
+            subject_kind=subject_kind,
+            idle_until=None if self._rules.idle is None else began + self._rules.idle,
+            secret=secrets.token_urlsafe(_SECRET_BYTES),
         )
         with self._store.write(locks=()) as connection:
-            connection.execute(
-                insert(sessions).values(
-                    sid=session.sid,
-                    subject=person_id,
-                    level=level,
-                    acr=acr,
-                    amr=" ".join(amr),
-                    auth_time=seconds(began),
-                    expires_at=seconds(session.expires_at),
-                    device=session.device,
-                )
-            )
+            connection.execute(insert(sessions).values(_values(session)))
+            remove_expired_sessions(connection, began)
         return session
 
-    def end(self, sid: str, now: datetime | None = None) -> bool:
-        """End a session at once; whether there was one that had not been ended."""
-        open_one = (sessions.c.sid == sid) & sessions.c.ended_at.is_(None)
+    def strengthen(
+        self,
+        sid: str,
+        *,
+        level: int,
+        acr: str,
+        amr: tuple[str, ...],
+        now: datetime | None = None,
+    ) -> NewSession:
+        """Write a further sign-in onto a live session and give it with a new secret.
+
+        The sid stays, so that one sign-out still ends all that was begun under it; the old secret
+        is dead at once. SignInRefused (`session-ended`) where the session is over.
+        """
+        _check_methods(amr)
+        moment = aware(now)
+        secret = secrets.token_urlsafe(_SECRET_BYTES)
         with self._store.write(locks=()) as connection:
-            ended = update(sessions).where(open_one).values(ended_at=seconds(aware(now)))
-            return connection.execute(ended).rowcount == 1
+            found = _one(connection, sessions.c.sid == sid, lock=True)
+            if found is None or not found.is_live(moment):
+                raise SignInRefused(*_ENDED)
+            stronger = replace(
+                _with_secret(found, secret),
+                level=level,
+                acr=acr,
+                amr=tuple(dict.fromkeys((*found.amr, *amr))),
+                auth_time=from_seconds(seconds(moment)),
+            )
+            connection.execute(
+                update(sessions).where(sessions.c.sid == sid).values(_values(stronger))
+            )
+        return stronger
 
     def get(self, sid: str) -> Session | None:
         """Find a session, ended or not; StoreError where the store cannot be asked."""
         with self._store.read() as connection:
-            query = select(sessions).where(sessions.c.sid == sid)
-            row = connection.execute(query).one_or_none()
-        if row is None:
-            return None
-        return Session(
-            sid=row.sid,
-            subject=row.subject,
-            level=row.level,
-            acr=row.acr,
-            amr=tuple(row.amr.split(" ")),
-            auth_time=from_seconds(row.auth_time),
-            expires_at=from_seconds(row.expires_at),
-            device=row.device,
-            ended_at=None if row.ended_at is None else from_seconds(row.ended_at),
-        )
+            return _one(connection, sessions.c.sid == sid)
+
+    def by_secret(self, secret: str, *, now: datetime | None = None) -> Session | None:
+        """Find the live session whose browser has this secret; None for any other text."""
+        with self._store.read() as connection:
+            found = _one(connection, sessions.c.secret_hash == _secret_hash(secret))
+        return found if found is not None and found.is_live(now) else None
 
     def is_live(self, sid: str, now: datetime | None = None) -> bool:
         """Whether the session exists, was not ended and is not over; an ended one stays ended."""
         session = self.get(sid)
         return session is not None and session.is_live(now)
 
+    def of(
+        self, subject: str, *, after: str = "", limit: int = MAX_PAGE, now: datetime | None = None
+    ) -> list[Session]:
+        """Give a page of a subject's live sessions, ordered by sid, from the one after `after`."""
+        if not 1 <= limit <= MAX_PAGE:
+            message = f"a page has 1 to {MAX_PAGE} sessions"
+            raise ValueError(message)
+        live = _live(subject, seconds(aware(now)))
+        query = select(sessions).where(live, sessions.c.sid > after).order_by(sessions.c.sid)
+        with self._store.read() as connection:
+            rows = connection.execute(query.limit(limit)).mappings().all()
+        return [_session(row) for row in rows]
 
-def _printable(device: str) -> str:
+    def touch(self, session: Session, *, now: datetime | None = None) -> None:
+        """Tell that a session is in use, so that it does not go idle.
+
+        Cheap enough for every request: it writes at most once in TOUCH_STEP. One that is over, or
+        was ended meanwhile, stays so.
+        """
+        moment = aware(now)
+        if self._rules.idle is None or session.idle_until is None:
+            return
+        later = moment + self._rules.idle
+        if later - session.idle_until < TOUCH_STEP or not session.is_live(moment):
+            return
+        until, at = seconds(later), seconds(moment)
+        still = sessions.c.ended_at.is_(None) & (sessions.c.idle_until > at)
+        this = (sessions.c.sid == session.sid) & (sessions.c.idle_until < until)
+        with self._store.write(locks=()) as connection:
+            connection.execute(update(sessions).where(this & still).values(idle_until=until))
+
+    def end(self, sid: str, now: datetime | None = None, *, by: str | None = None) -> bool:
+        """End a session at once; whether there was one that had not been ended.
+
+        by: who ends it, for the log; default its owner.
+        """
+        moment = aware(now)
+        with self._store.write(locks=()) as connection:
+            return bool(self._end(connection, sessions.c.sid == sid, moment, by))
+
+    def end_all(
+        self, subject: str, *, but: str = "", now: datetime | None = None, by: str | None = None
+    ) -> int:
+        """End every session of a subject, save the one whose sid is `but`; give how many."""
+        moment = aware(now)
+        theirs = (sessions.c.subject == subject) & (sessions.c.sid != but)
+        with self._store.write(locks=()) as connection:
+            return self._end(connection, theirs, moment, by)
+
+    def remove_expired(self, *, now: datetime | None = None) -> None:
+        """Remove a few of the sessions that are past their absolute end; call it again for more."""
+        with self._store.write(locks=()) as connection:
+            remove_expired_sessions(connection, aware(now))
+
+    def _end(
+        self, connection: Connection, these: ColumnElement[bool], now: datetime, by: str | None
+    ) -> int:
+        open_ones = these & sessions.c.ended_at.is_(None)
+        named = select(sessions.c.sid, sessions.c.subject).where(open_ones)
+        found = connection.execute(named.order_by(sessions.c.sid).with_for_update()).all()
+        ended = update(sessions).values(ended_at=seconds(now))
+        for row in found:
+            connection.execute(ended.where(sessions.c.sid == row.sid))
+        if self._audit is not None:
+            drafts = [
+                Draft(
+                    event="session.ended",
+                    actor=by or row.subject,
+                    subject=row.subject,
+                    object_=row.sid,
+                    now=now,
+                )
+                for row in found
+            ]
+            self._audit.record_many(drafts, connection=connection)
+        return len(found)
+
+
+_ENDED = ("session-ended", "登录会话已结束，请重新登录", "the session has ended: sign in again")
+
+
+def remove_expired_sessions(connection: Connection, now: datetime) -> None:
+    """Remove some sessions past their absolute end: no token of theirs is good any more."""
+    remove_some(connection, sessions, sessions.c.expires_at <= seconds(now))
+
+
+def _live(subject: str, at: int) -> ColumnElement[bool]:
+    idle = sessions.c.idle_until.is_(None) | (sessions.c.idle_until > at)
+    open_one = sessions.c.ended_at.is_(None) & (sessions.c.expires_at > at)
+    return (sessions.c.subject == subject) & open_one & idle
+
+
+def _one(
+    connection: Connection, condition: ColumnElement[bool], *, lock: bool = False
+) -> Session | None:
+    query = select(sessions).where(condition)
+    row = connection.execute(query.with_for_update() if lock else query).mappings().one_or_none()
+    return None if row is None else _session(row)
+
+
+def _session(row: RowMapping) -> Session:
+    return Session(
+        sid=row["sid"],
+        subject=row["subject"],
+        level=row["level"],
+        acr=row["acr"],
+        amr=tuple(row["amr"].split(" ")),
+        auth_time=from_seconds(row["auth_time"]),
+        expires_at=from_seconds(row["expires_at"]),
+        device=row["device"],
+        ended_at=_time(row["ended_at"]),
+        place=row["place"],
+        subject_kind=SubjectKind(row["subject_kind"]),
+        idle_until=_time(row["idle_until"]),
+    )
+
+
+def _values(session: NewSession) -> dict[str, Any]:
+    return {
+        "sid": session.sid,
+        "subject": session.subject,
+        "level": session.level,
+        "acr": session.acr,
+        "amr": " ".join(session.amr),
+        "auth_time": seconds(session.auth_time),
+        "expires_at": seconds(session.expires_at),
+        "device": session.device,
+        "subject_kind": str(session.subject_kind),
+        "place": session.place,
+        "secret_hash": _secret_hash(session.secret),
+        "idle_until": None if session.idle_until is None else seconds(session.idle_until),
+    }
+
+
+def _with_secret(session: Session, secret: str) -> NewSession:
+    return NewSession(**{f.name: getattr(session, f.name) for f in fields(session)}, secret=secret)
+
+
+def _time(value: int | None) -> datetime | None:
+    return None if value is None else from_seconds(value)
+
+
+def _secret_hash(secret: str) -> bytes:
+    # No key and no salt: 256 random bits cannot be guessed from their digest.
+    return sha256(secret.encode("utf-8", "replace")).digest()
+
+
+def _check_methods(amr: tuple[str, ...]) -> None:
+    if not amr or any(not method or " " in method for method in amr):
+        message = "amr names at least one method, none with a space"
+        raise ValueError(message)
+
+
+def _printable(said: str, limit: int) -> str:
     """Keep what can be shown of a text that the device itself sent."""
-    return "".join(c for c in device[:MAX_DEVICE_CHARS] if c.isprintable())
+    return "".join(c for c in said[:limit] if c.isprintable())

@@ -28,6 +28,10 @@ SENTENCES: Sentences = {
         "签名密钥不在签发方的密钥集中",
         "the signing key is not in the issuer's key set",
     ),
+    ("key", "keys-unavailable"): (
+        "暂时无法取得签发方的公钥",
+        "the issuer's keys cannot be had at the moment",
+    ),
     ("key", "no-key-id"): ("令牌未指明签名密钥", "the token does not name its key"),
     ("signature-value", "ok"): ("签名有效", "the signature is good"),
     ("signature-value", "bad-signature"): (
@@ -51,6 +55,10 @@ SENTENCES: Sentences = {
         "it was issued in the future",
     ),
     ("validity", "not-yet-valid"): ("令牌尚未生效", "the token is not yet valid"),
+    ("validity", "lives-too-long"): (
+        "令牌有效期超过允许的最长时间",
+        "the token lives longer than any token may",
+    ),
     ("session", "ok"): ("登录会话仍然有效", "the session is still live"),
     ("session", "no-session-source"): (
         "未配置会话来源，不检查是否已退出登录",
@@ -59,6 +67,10 @@ SENTENCES: Sentences = {
     ("session", "session-source-failed"): (
         "无法查询登录会话",
         "the source of sessions could not be asked",
+    ),
+    ("session", "ended"): (
+        "登录、授权或应用的访问已被终止",
+        "the sign-in, the mandate, or the access of person or client was ended",
     ),
     ("session", "unknown-session"): (
         "登录会话不存在或属于他人",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -19,7 +19,7 @@ from msb_identity.people.accounts import Accounts
 from msb_identity.signin import limits, sms
 from msb_identity.signin.sms import SmsSignIn
 from msb_identity.sso import sessions
-from msb_identity.sso.sessions import Sessions
+from msb_identity.sso.sessions import Session, Sessions
 from tests.support import run_race
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy import MetaData
 
     from msb_identity.people.accounts import Person
+    from msb_identity.sso.sessions import NewSession
 
 NAME, NUMBER, MOBILE = "张三", "11010519491231002X", "13800138000"
 NOW = datetime(2026, 1, 31, 4, 0, tzinfo=UTC)
@@ -90,6 +91,11 @@ class World:
         values = [value for row in rows for value in row]
         assert values
         return b"\n".join(v if isinstance(v, bytes) else str(v).encode() for v in values)
+
+
+def plain(session: NewSession) -> Session:
+    """The session as everybody but its browser sees it."""
+    return Session(**{one.name: getattr(session, one.name) for one in fields(Session)})
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,308 @@
+"""Clients: the portals, apps and systems that may use the provider, each registered beforehand.
+
+A registration says all that a client may do; nothing is taken from a request that is not in it.
+Secrets are made here, 256 random bits each, shown once and kept as a SHA-256: a slow hash protects
+what people choose, and would let anybody load the token endpoint by guessing. A client proves
+itself in exactly the one way it is registered with (RFC 6749 section 2.3, OAuth 2.1 section 2.4).
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from sqlalchemy import BigInteger, Column, LargeBinary, String, Table, Text, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from msb_identity.envelopes.jose import KeySet
+from msb_identity.errors import EncodingRefused, KeyRefused
+from msb_identity.foundation import strict_json
+from msb_identity.foundation.clock import aware, from_seconds, seconds
+from msb_identity.foundation.schema import IDENTITY
+from msb_identity.foundation.text import is_showable
+from msb_identity.pki.keys import KeyKind
+from msb_identity.sso.addresses import check_address
+from msb_identity.sso.client_sentences import client_refused, fields_refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from sqlalchemy import Connection, Row
+
+    from msb_identity.foundation.audit import Audit
+    from msb_identity.foundation.store import Store
+    from msb_identity.sso.cutoffs import CutOffs
+
+MAX_CLIENT_ID_CHARS = 64
+MAX_NAME_CHARS = 100
+MAX_ADDRESSES = 20
+MAX_SCOPES = 50
+MAX_AUDIENCES = 16
+MAX_SCOPE_CHARS = 60
+MAX_PAGE = 500
+_SECRET_BYTES = 32
+_ID_BYTES = 12
+
+metadata = IDENTITY.tables()
+clients = Table(
+    "clients",
+    metadata,
+    Column("id", String(MAX_CLIENT_ID_CHARS), primary_key=True),
+    Column("registration", Text, nullable=False),
+    Column("secret_hash", LargeBinary(32)),
+    Column("registered_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+)
+
+# A person's id is 26 characters of base32. A client that bore one would be that person to whoever
+# reads only `sub` of a token that it got for itself (RFC 9700 section 4.15).
+_PERSON_LIKE = re.compile(r"[a-z2-7]{26}")
+_ClientId = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=MAX_CLIENT_ID_CHARS)
+]
+# RFC 6749 section 3.3: scope-token
+_ScopeName = Annotated[
+    str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]+$", max_length=MAX_SCOPE_CHARS)
+]
+_Audience = Annotated[str, Field(pattern=r"^[\x21-\x7e]+$", max_length=500)]
+_Address = Annotated[str, Field(max_length=2_000)]
+
+
+class Authentication(StrEnum):
+    """How a client proves itself at the token endpoint (OpenID Connect Core section 9)."""
+
+    SECRET_BASIC = "client_secret_basic"
+    SECRET_POST = "client_secret_post"
+    PRIVATE_KEY_JWT = "private_key_jwt"
+    NONE = "none"
+
+
+SECRETS = frozenset({Authentication.SECRET_BASIC, Authentication.SECRET_POST})
+
+
+class Grant(StrEnum):
+    """What a client may exchange for tokens (RFC 6749); implicit and password are no more."""
+
+    AUTHORIZATION_CODE = "authorization_code"
+    REFRESH_TOKEN = "refresh_token"
+    CLIENT_CREDENTIALS = "client_credentials"
+
+
+class Registration(BaseModel):
+    """What a client is registered with; docs/formats.md, "client registration".
+
+    id: default random. audience: what this client's own tokens are for, and what it may introspect.
+    audiences: further ones that it may ask for with `resource` (RFC 8707). level: the lowest
+    real-name level (实名等级) of who comes to it; acr: the weakest sign-in (认证等级) it takes.
+    logout_address: where it is told that a session has ended. token_key: the kind of key that signs
+    its tokens, default the ring's first. mandate_scope: the matter (事项) that who acts for a firm
+    must be mandated for; default: the client's id. keys: a JWK set, for private_key_jwt.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    id: _ClientId = Field(default_factory=lambda: secrets.token_hex(_ID_BYTES))
+    name: str
+    authentication: Authentication = Authentication.SECRET_BASIC
+    grants: Annotated[tuple[Grant, ...], Field(min_length=1)] = (
+        Grant.AUTHORIZATION_CODE,
+        Grant.REFRESH_TOKEN,
+    )
+    redirect_addresses: Annotated[tuple[_Address, ...], Field(max_length=MAX_ADDRESSES)] = ()
+    signed_out_addresses: Annotated[tuple[_Address, ...], Field(max_length=MAX_ADDRESSES)] = ()
+    logout_address: _Address | None = None
+    scopes: Annotated[tuple[_ScopeName, ...], Field(max_length=MAX_SCOPES)] = ("openid",)
+    audience: _Audience
+    audiences: Annotated[tuple[_Audience, ...], Field(max_length=MAX_AUDIENCES)] = ()
+    level: Annotated[int, Field(ge=0, le=100)] = 0
+    acr: Annotated[str, Field(pattern=r"^[\x21-\x7e]*$", max_length=64)] = ""
+    token_key: KeyKind | None = None
+    mandate_scope: _ScopeName | None = None
+    keys: dict[str, Any] | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _is_shown(cls, name: str) -> str:
+        if not 0 < len(name.strip()) <= MAX_NAME_CHARS or not is_showable(name):
+            message = f"a name is 1 to {MAX_NAME_CHARS} characters that can be shown"
+            raise ValueError(message)
+        return name.strip()
+
+    @field_validator("id")
+    @classmethod
+    def _is_no_person(cls, id_: str) -> str:
+        if _PERSON_LIKE.fullmatch(id_):
+            message = "a client's id must not look like a person's"
+            raise ValueError(message)
+        return id_
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        for address in (*self.redirect_addresses, *self.signed_out_addresses):
+            check_address(address)
+        if self.logout_address is not None:  # an empty one is refused, not taken for none
+            check_address(self.logout_address)
+        with_code = Grant.AUTHORIZATION_CODE in self.grants
+        rules = {
+            "redirect-needed": not with_code or self.redirect_addresses,
+            "refresh-without-code": with_code or Grant.REFRESH_TOKEN not in self.grants,
+            # RFC 6749 section 4.4: only who can keep a secret signs in as itself.
+            "public-credentials": self.authentication is not Authentication.NONE
+            or Grant.CLIENT_CREDENTIALS not in self.grants,
+            "keys-needed": (self.authentication is Authentication.PRIVATE_KEY_JWT)
+            == (self.keys is not None),
+        }
+        for code, holds in rules.items():
+            if not holds:
+                raise client_refused(code)
+        if self.keys is not None:
+            _key_set(self.keys)
+        return self
+
+    @classmethod
+    def read(cls, values: object) -> Registration:
+        """Take what was read from a file; ClientRefused names the fields that cannot be."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            faults = error.errors(include_input=False, include_url=False, include_context=False)
+            named = sorted({".".join(map(str, fault["loc"])) or "?" for fault in faults})
+            raise fields_refused(", ".join(named)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A registered client."""
+
+    registration: Registration
+    registered_at: datetime
+    ended_at: datetime | None
+    _secret_hash: bytes | None
+
+    @property
+    def id(self) -> str:
+        """The name that it goes by in requests and tokens."""
+        return self.registration.id
+
+    @property
+    def key_set(self) -> KeySet:
+        """The keys it signs assertions with."""
+        return _key_set(self.registration.keys or {"keys": []})
+
+    @property
+    def mandate_scope(self) -> str:
+        """The matter (事项) for which who acts for a firm here must be mandated."""
+        return self.registration.mandate_scope or self.id
+
+    def has_secret(self, secret: str) -> bool:
+        """Whether this is the client's secret; takes the same time whether or not it has one."""
+        given = hash_secret(secret)
+        return hmac.compare_digest(given, self._secret_hash or bytes(len(given)))
+
+
+class Clients:
+    """The clients of one store."""
+
+    def __init__(self, store: Store, *, audit: Audit | None = None) -> None:
+        """Use the store that was opened with this module's `metadata`; audit: where to record."""
+        self._store = store
+        self._audit = audit
+
+    def register(
+        self, registration: Registration, *, now: datetime | None = None
+    ) -> tuple[Client, str | None]:
+        """Register a client; give it, and its secret, which nobody can find out again.
+
+        ClientRefused where there is, or was, a client of that id.
+        """
+        moment = aware(now)
+        secret = None
+        if registration.authentication in SECRETS:
+            secret = secrets.token_urlsafe(_SECRET_BYTES)
+        row = {
+            "id": registration.id,
+            "registration": registration.model_dump_json(exclude_none=True),
+            "secret_hash": None if secret is None else hash_secret(secret),
+            "registered_at": seconds(moment),
+        }
+        try:
+            with self._store.write(locks=()) as connection:
+                connection.execute(insert(clients).values(row))
+                self._record(connection, "client.registered", registration.id, moment)
+        except IntegrityError:
+            raise client_refused("known") from None
+        client = Client(registration, from_seconds(seconds(moment)), None, row["secret_hash"])
+        return client, secret
+
+    def get(self, client_id: str) -> Client | None:
+        """Find a client, ended or not."""
+        if len(client_id) > MAX_CLIENT_ID_CHARS:
+            return None
+        with self._store.read() as connection:
+            row = connection.execute(select(clients).where(clients.c.id == client_id)).one_or_none()
+        return None if row is None else _open(row)
+
+    def live(self, client_id: str) -> Client | None:
+        """Find a client that has not been ended."""
+        client = self.get(client_id)
+        return None if client is None or client.ended_at is not None else client
+
+    def page(self, *, after: str = "", limit: int = 100) -> list[Client]:
+        """List clients by id, those behind `after`, at most `limit` (up to 500)."""
+        query = select(clients).where(clients.c.id > after).order_by(clients.c.id)
+        with self._store.read() as connection:
+            return [_open(row) for row in connection.execute(query.limit(min(limit, MAX_PAGE)))]
+
+    def all(self) -> Iterator[Client]:
+        """Go over all clients, a page at a time."""
+        after = ""
+        while found := self.page(after=after, limit=MAX_PAGE):
+            yield from found
+            after = found[-1].id
+
+    def end(self, client_id: str, cutoffs: CutOffs, *, now: datetime | None = None) -> bool:
+        """End a client for good, with every token it was given; whether there was such a one."""
+        moment = aware(now)
+        live = (clients.c.id == client_id) & clients.c.ended_at.is_(None)
+        with self._store.write(locks=()) as connection:
+            ended = update(clients).where(live).values(ended_at=seconds(moment))
+            if connection.execute(ended).rowcount == 0:
+                return False
+            self._record(connection, "client.ended", client_id, moment)
+            cutoffs.end_client(connection, client_id, moment)
+        return True
+
+    def _record(self, connection: Connection, event: str, client_id: str, now: datetime) -> None:
+        if self._audit is not None:
+            self._audit.record(event, object_=client_id, now=now, connection=connection)
+
+
+def hash_secret(secret: str) -> bytes:
+    """Give what is kept of a secret that has 256 random bits of its own."""
+    return sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def _open(row: Row[Any]) -> Client:
+    return Client(
+        registration=Registration.model_validate_json(row.registration),
+        registered_at=from_seconds(row.registered_at),
+        ended_at=None if row.ended_at is None else from_seconds(row.ended_at),
+        _secret_hash=row.secret_hash,
+    )
+
+
+def _key_set(keys: dict[str, Any]) -> KeySet:
+    try:
+        found = KeySet.from_json(strict_json.dump(keys))
+    except (EncodingRefused, KeyRefused):
+        raise client_refused("keys") from None
+    if found.unsupported:
+        raise client_refused("keys")
+    return found

@@ -1,0 +1,24 @@
+"""All tables of msb_identity: what opens a whole store, and what rotation of keys goes over.
+
+A room that declares tables adds its metadata here, and every table with sealed columns or blind
+indexes its SealedTable: one left out keeps an old data key in use, and stops a rebuild of indexes.
+"""
+
+from __future__ import annotations
+
+from msb_identity.foundation import audit, protect
+from msb_identity.people import accounts
+from msb_identity.signin import limits, sms
+from msb_identity.sso import sessions
+
+TABLES = (
+    protect.metadata,
+    audit.metadata,
+    accounts.metadata,
+    limits.metadata,
+    sms.metadata,
+    sessions.metadata,
+)
+"""All that an identity store holds."""
+SEALED = (accounts.SEALED,)
+"""All tables with sealed columns."""
