@@ -55,5 +55,5 @@ lint-imports: setup
 	$(BIN)/lint-imports
 
 clean: ## 删除环境与缓存，保留数据 / remove .venv, caches and builds; keep msb-data and msb-demo
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv tests/interop/node_modules build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -18,6 +18,7 @@ MsbError
 ├── IdentifierRefused      an identity number, credit code or telephone number that cannot be right
 ├── RingRefused            a key ring that cannot do what it is asked: too soon, no such key
 ├── AccountRefused         an account that cannot be made or found as asked
+├── AccessDenied           a request that a portal does not serve, and why not
 ├── SignInRefused          a sign-in step that failed; `code` says which, `retry_after` when
 ├── ClientRefused          a client that cannot be registered as asked
 └── OAuthRefused           a request to the OpenID Provider that is refused; `code` is RFC 6749's
@@ -117,6 +118,21 @@ class RingRefused(MsbError):
 
 class AccountRefused(MsbError):
     """An account operation that cannot be done as asked."""
+
+
+class AccessDenied(MsbError):
+    """A request without a token that is good enough; `web.guard.answer` makes the answer of it."""
+
+    def __init__(
+        self, code: str, zh: str, en: str, *, status: int, error: str = "", challenge: str = ""
+    ) -> None:
+        """Keep the stable code, both sentences, and what goes to the client.
+
+        error: as RFC 6750 section 3.1 names it. challenge: the value of WWW-Authenticate.
+        """
+        super().__init__(en)
+        self.code, self.zh, self.en = code, zh, en
+        self.status, self.error, self.challenge = status, error, challenge
 
 
 class SignInRefused(MsbError):
