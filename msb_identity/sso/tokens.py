@@ -28,8 +28,10 @@ from msb_identity.sso.claims import (
     TOKEN_LIFE,
     TOKEN_TYPE,
     Acting,
+    Claims,
     VerifiedToken,
 )
+from msb_identity.sso.token_checks import COMMON_STEPS
 from msb_identity.sso.token_sentences import SENTENCES
 
 if TYPE_CHECKING:
@@ -45,17 +47,7 @@ if TYPE_CHECKING:
     from msb_identity.sso.sessions import Session, Sessions
     from msb_identity.sso.token_checks import KeySource
 
-STEPS = (
-    "format",
-    "algorithm",
-    "key",
-    "signature-value",
-    "type",
-    "issuer",
-    "audience",
-    "validity",
-    "session",
-)
+STEPS = (*COMMON_STEPS, "session")
 _TOKEN_ID_BYTES = 16
 __all__ = [
     "CLOCK_TOLERANCE",
@@ -267,18 +259,20 @@ class TokenVerifier:
     def _examine(self, token: str, now: datetime) -> tuple[Report, VerifiedToken | None]:
         """Walk through the steps in order."""
         builder = ReportBuilder("token", required=STEPS, sentences=SENTENCES)
-        jws, claims = token_checks.read(builder, token)
+        jws = token_checks.read_jws(builder, token)
         if jws is None:
             return builder.conclude(), None
+        claims = token_checks.read_claims(builder, jws, Claims)
         key = token_checks.find_key(builder, jws, self._keys)
         signed = key is not None and token_checks.check_signature(builder, jws, key)
-        token_checks.check_type(builder, jws)
+        token_checks.check_type(builder, jws, (TOKEN_TYPE,), "not-an-access-token")
         if claims is None:
             return builder.conclude(), None
         # What follows is also said of an unsigned claim, as a help to find the fault.
         token_checks.check_issuer(builder, claims, self.issuer)
         token_checks.check_audience(builder, claims, self.audience)
-        token_checks.check_validity(builder, claims, now)
+        # Cut-offs are kept for as long as a token may live, and no longer.
+        token_checks.check_validity(builder, claims, now, longest=MAX_TOKEN_LIFE)
         if not signed:
             return builder.conclude(), None
         token_checks.check_session(builder, claims, self._cutoffs, self._sessions, now)
