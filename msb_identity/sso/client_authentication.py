@@ -82,10 +82,10 @@ class ClientAuthenticator:
         client = self._clients.live(presented.client_id)
         basic = presented.way is Authentication.SECRET_BASIC
         if client is None or client.registration.authentication is not presented.way:
-            detail = "unknown or ended" if client is None else "not in its registered way"
+            detail = "unknown" if client is None else "another-way"
             raise _refused(detail, basic=basic)
         if presented.way in SECRETS and not client.has_secret(presented.proof):
-            raise _refused("wrong secret", basic=basic)
+            raise _refused("wrong-secret", basic=basic)
         if presented.way is Authentication.PRIVATE_KEY_JWT:
             self._check_assertion(client, presented.proof, {self._issuer, endpoint}, now)
         return client
@@ -98,7 +98,7 @@ class ClientAuthenticator:
             jws = parse_jws(assertion)
             claims = _Assertion.model_validate(strict_json.load_object(jws.payload))
         except (EncodingRefused, ValidationError):
-            raise _refused("unreadable assertion") from None
+            raise _refused("assertion-form") from None
         until = claims.good_until()
         rules = {
             "type": jws.type in _TYPES,
@@ -174,7 +174,7 @@ def _presented(request: WebRequest, form: Parameters) -> _Presented:
         raise OAuthRefused("invalid_request", "a client proves itself in one way")
     presented = found[0] if found else _Presented(form.get("client_id", ""), Authentication.NONE)
     if form.get("client_id", presented.client_id) != presented.client_id:
-        raise _refused("client_id differs from the proof's")
+        raise _refused("client-id-differs")
     return presented
 
 
@@ -182,11 +182,11 @@ def _basic(header: str) -> _Presented:
     """RFC 6749 section 2.3.1: both halves are encoded as in a form before they are joined."""
     scheme, _, credentials = header.partition(" ")
     if scheme.lower() != "basic" or len(credentials) > MAX_CREDENTIALS_CHARS:
-        raise _refused("other credentials", basic=True)
+        raise _refused("credentials", basic=True)
     try:
         decoded = b64decode(credentials.strip(), validate=True).decode()
     except (binascii.Error, ValueError):
-        raise _refused("unreadable credentials", basic=True) from None
+        raise _refused("credentials", basic=True) from None
     name, _, secret = decoded.partition(":")
     return _Presented(unquote_plus(name), Authentication.SECRET_BASIC, unquote_plus(secret))
 
@@ -195,11 +195,11 @@ def _assertion(form: Parameters) -> _Presented:
     """Read, without believing it, whose assertion it is; RFC 7521 section 4.2: client_id is one."""
     assertion = form.get("client_assertion", "")
     if form.get("client_assertion_type") != ASSERTION_TYPE or len(assertion) > MAX_ASSERTION_CHARS:
-        raise _refused("another kind of assertion, or too long")
+        raise _refused("assertion-kind")
     try:
         said = strict_json.load_object(parse_jws(assertion).payload).get("sub")
     except EncodingRefused:
-        raise _refused("unreadable assertion") from None
+        raise _refused("assertion-form") from None
     name = said if isinstance(said, str) else ""
     return _Presented(name, Authentication.PRIVATE_KEY_JWT, assertion)
 
