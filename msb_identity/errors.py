@@ -183,9 +183,19 @@ class OAuthRefused(MsbError):
 
     code: of the protocols, as `invalid_grant` (RFC 6749 section 5.2). description: what whoever
     asked may read. detail: for the log alone; it holds no secret and nothing personal either.
+    challenge: what WWW-Authenticate is to say, where it must say something.
     """
 
-    def __init__(self, code: str, description: str, *, status: int = 400, detail: str = "") -> None:
+    def __init__(
+        self,
+        code: str,
+        description: str,
+        *,
+        status: int = 400,
+        detail: str = "",
+        challenge: str = "",
+    ) -> None:
         """Keep what is answered and what is logged apart."""
         super().__init__(f"{code}: {description}")
-        self.code, self.description, self.status, self.detail = code, description, status, detail
+        self.code, self.description, self.status = code, description, status
+        self.detail, self.challenge = detail, challenge
