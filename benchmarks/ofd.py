@@ -30,9 +30,9 @@ from msb_identity.x509 import TrustStore
 from msb_identity.x509.authority import CertificateAuthority
 from msb_identity.x509.roles import Role
 from msb_identity.x509.subjects import Subject
+from msb_seal.drawing.fontfile import PreparedFont
 from msb_seal.ofd.batch import OfdBatch
 from msb_seal.ofd.compose import OfdBuilder, PageTemplate
-from msb_seal.ofd.fontfile import PreparedFont
 from msb_seal.ofd.verify import check_ofd
 from msb_seal.placement import At
 from msb_seal.seals.making import make_seal

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from msb_seal import OfdBuilder
-from msb_seal.ofd.fontfile import PreparedFont
+from msb_seal.drawing.fontfile import PreparedFont
 
 
 def main(name: str) -> None:

@@ -53,7 +53,7 @@ def check_document(
     Never raises on a bad document.
     """
     if len(data) > MAX_DOCUMENT_BYTES:
-        return _undecided("unknown", "too-large")
+        return _undecided("too-large")
     judging = Judging.of(
         trust=trust, at=at, revocation=revocation, fetch=fetch, statuses=statuses, makers=makers
     )
@@ -73,7 +73,7 @@ def check_document(
         return judge_pdf(data, judging)
     if _ZIP_MARK in data[:_ZIP_HEAD_BYTES]:
         return judge_ofd(data, judging)
-    return _undecided("unknown", "unknown-kind")
+    return _undecided("unknown-kind")
 
 
 def is_pdf(data: bytes) -> bool:
@@ -81,7 +81,7 @@ def is_pdf(data: bytes) -> bool:
     return b"%PDF-" in data[:_PDF_HEAD_BYTES]
 
 
-def _undecided(kind: str, code: str) -> Report:
-    builder = ReportBuilder(kind, required=("format",), sentences=_SENTENCES)
+def _undecided(code: str) -> Report:
+    builder = ReportBuilder("unknown", required=("format",), sentences=_SENTENCES)
     builder.unknown("format", code)
     return builder.conclude()

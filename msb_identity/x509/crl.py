@@ -112,12 +112,12 @@ class RevocationList:
         return min(found, key=lambda one: (one.reason == REMOVED, one.since), default=None)
 
     def _places(self, serial: int) -> tuple[tuple[int, int], ...]:
-        first, others = self._index.get(serial), self._again.get(serial, ())
-        return () if first is None else (first, *others)
+        index, again = self._index
+        return (index[serial], *again.get(serial, ())) if serial in index else ()
 
     def __len__(self) -> int:
-        """Count the entries."""
-        return len(self._index)
+        """Count the serial numbers that stand in it."""
+        return len(self._index[0])
 
     def __hash__(self) -> int:
         """Hash as equality compares."""
@@ -140,19 +140,8 @@ class RevocationList:
         return tuple(e.oid for e in self.extensions.values() if e.critical and e.oid not in known)
 
     @cached_property
-    def _again(self) -> dict[int, list[tuple[int, int]]]:
-        """Where the further entries of numbers are that stand more than once: few, if any."""
-        return self._index_and_repeats[1]
-
-    @cached_property
-    def _index(self) -> dict[int, tuple[int, int]]:
-        """Serial numbers, and where their first entry is."""
-        return self._index_and_repeats[0]
-
-    @cached_property
-    def _index_and_repeats(
-        self,
-    ) -> tuple[dict[int, tuple[int, int]], dict[int, list[tuple[int, int]]]]:
+    def _index(self) -> tuple[dict[int, tuple[int, int]], dict[int, list[tuple[int, int]]]]:
+        """Where the first entry of each number is, and where further ones are: few, if any."""
         index: dict[int, tuple[int, int]] = {}
         again: dict[int, list[tuple[int, int]]] = {}
         count = 0

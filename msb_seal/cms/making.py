@@ -8,6 +8,7 @@ of RFC 5652, or with `gm` those of GM/T 0010 (GB/T 35275). Sources: RFC 5652 sec
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from msb_identity.errors import AlgorithmRefused, KeyRefused, SignatureRefused, SigningFailed
@@ -34,59 +35,142 @@ _DIRECTORY_NAME = context(4)
 class PreparedCms:
     """A CMS signature but for its value; `to_sign` is what the signer signs whole."""
 
+    template: CmsTemplate = field(repr=False)
     to_sign: bytes = field(repr=False)
-    certificate: Certificate
-    gm: bool
-    content_type: str
     content: bytes | None = field(repr=False)
     attributes: bytes = field(repr=False)
-    certificates: tuple[bytes, ...] = field(repr=False)
 
-    def finish(self, signature: bytes, *, timestamps: TimestampSource | None = None) -> bytes:
+    def finish(
+        self,
+        signature: bytes,
+        *,
+        timestamps: TimestampSource | None = None,
+        verify: bool = True,
+    ) -> bytes:
         """Put the signature value in and give the whole.
 
         signature: as SigningKey.sign gives it; it is verified before it is used, SigningFailed
-        where it is not the certificate's.
+        where it is not the certificate's. verify: False for a signer whose signatures were verified
+        before, as in a batch.
         timestamps: where to have the value stamped; TimestampRefused where none can be had.
         """
         try:
-            self.certificate.key.verify(self.to_sign, signature)
+            if verify:
+                self.template.certificate.key.verify(self.to_sign, signature)
         except SignatureRefused as error:
             message = f"the signature is not that of the signer's certificate: {error}"
             raise SigningFailed(message) from error
         token = None if timestamps is None else timestamps.stamp(signature)
-        content = [der.oid(self.content_type)]
-        if self.content is not None:
-            content.append(der.element(context(0), der.octet_string(self.content)))
-        # The signer's own certificate comes first: some readers look no further.
-        carried = [der.element(context(0), *self.certificates)] if self.certificates else []
+        return self.template.pack(self.content, self.attributes, signature, token)
+
+
+@dataclass(frozen=True)
+class CmsTemplate:
+    """What does not change between CMS signatures by one signer, written once.
+
+    chain: the certificates above the signer's, to go along. gm: write the types of GM/T 0010.
+    claims_time: put the time among the signed attributes. CmsRefused for a key that we cannot sign
+    with here.
+    """
+
+    certificate: Certificate
+    chain: Sequence[Certificate] = field(default=(), repr=False)
+    content_type: str = oids.DATA
+    gm: bool = False
+    claims_time: bool = True
+    carries_certificates: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse a key of another kind, or one too short."""
+        _kind_of(self.certificate)
+
+    def prepare(self, digest: bytes, *, now: datetime | None = None) -> PreparedCms:
+        """Prepare a signature over content that stays outside; signed attributes digest it."""
+        self._check_digest(digest)
+        attributes = self._signed_attributes(digest, aware(now) if self.claims_time else None)
+        return PreparedCms(self, der.element(der.SET, attributes), None, attributes)
+
+    def prepare_bare(self, digest: bytes) -> PreparedCms:
+        """Prepare a signature over a digest that is itself the content, without attributes."""
+        self._check_digest(digest)
+        return PreparedCms(self, digest, digest, b"")
+
+    def prepare_content(self, content: bytes) -> PreparedCms:
+        """Prepare a signature that carries its content."""
+        digest = cms_digest(content, self.certificate)
+        attributes = self._signed_attributes(digest, None)
+        return PreparedCms(self, der.element(der.SET, attributes), content, attributes)
+
+    def pack(
+        self, content: bytes | None, attributes: bytes, signature: bytes, token: bytes | None
+    ) -> bytes:
+        """Write the whole around what was signed."""
+        head, names, algorithm = self._parts
+        held = [der.oid(self.content_type)]
+        if content is not None:
+            held.append(der.element(context(0), der.octet_string(content)))
+        unsigned = b""
+        if token is not None:
+            unsigned = der.element(context(1), _attribute(oids.SIGNATURE_TIMESTAMP, token))
+        signer = der.sequence(
+            names,
+            der.element(context(0), attributes) if attributes else b"",
+            algorithm,
+            der.octet_string(signature),
+            unsigned,
+        )
         body = der.sequence(
-            # Section 5.1: 1 for data, 3 for any other content.
-            der.integer(1 if self.content_type in (oids.DATA, oids.GM_DATA) else 3),
-            der.element(der.SET, digest_algorithm(self.certificate.key.kind)),
-            der.sequence(*content),
-            *carried,
-            der.element(der.SET, self._signer(signature, token)),
+            head, der.sequence(*held), self._certificates, der.element(der.SET, signer)
         )
         outer = oids.GM_SIGNED_DATA if self.gm else oids.SIGNED_DATA
         return der.sequence(der.oid(outer), der.element(context(0), body))
 
-    def _signer(self, signature: bytes, token: bytes | None) -> bytes:
-        """Write the SignerInfo."""
+    @cached_property
+    def _parts(self) -> tuple[bytes, bytes, bytes]:
+        """Write the head of SignedData, and what a SignerInfo has before and after attributes."""
         certificate, kind = self.certificate, self.certificate.key.kind
+        # Section 5.1: 1 for data, 3 for any other content.
+        version = der.integer(1 if self.content_type in (oids.DATA, oids.GM_DATA) else 3)
+        head = version + der.element(der.SET, digest_algorithm(kind))
+        named = der.sequence(certificate.issuer.encoded, write_integer(certificate.serial))
+        names = der.integer(1) + named + digest_algorithm(kind)
         null = der.null() if kind is KeyKind.RSA else b""
-        unsigned = b""
-        if token is not None:
-            unsigned = der.element(context(1), _attribute(oids.SIGNATURE_TIMESTAMP, token))
-        return der.sequence(
-            der.integer(1),
-            der.sequence(certificate.issuer.encoded, write_integer(certificate.serial)),
-            digest_algorithm(kind),
-            der.element(context(0), self.attributes) if self.attributes else b"",
-            der.sequence(der.oid(oids.OWN_SIGNATURES[kind]), null),
-            der.octet_string(signature),
-            unsigned,
+        return head, names, der.sequence(der.oid(oids.OWN_SIGNATURES[kind]), null)
+
+    @cached_property
+    def _certificates(self) -> bytes:
+        """Write the certificates; the signer's comes first: some readers look no further."""
+        if not self.carries_certificates:
+            return b""
+        carried = dict.fromkeys(one.encoded for one in (self.certificate, *self.chain))
+        return der.element(context(0), *carried)
+
+    @cached_property
+    def _own_attributes(self) -> tuple[bytes, bytes]:
+        return (
+            _attribute(oids.CONTENT_TYPE, der.oid(self.content_type)),
+            _attribute(oids.SIGNING_CERTIFICATE_V2, _signing_certificate(self.certificate)),
         )
+
+    @cached_property
+    def _digest_bytes(self) -> int:
+        return len(cms_digest(b"", self.certificate))
+
+    def _check_digest(self, digest: bytes) -> None:
+        if len(digest) != self._digest_bytes:
+            kind = self.certificate.key.kind
+            message = f"a digest of {len(digest)} bytes is not of the algorithm for {kind}"
+            raise CmsRefused(message)
+
+    def _signed_attributes(self, digest: bytes, moment: datetime | None) -> bytes:
+        """Write the attributes in DER's order for a SET."""
+        found = [
+            *self._own_attributes,
+            _attribute(oids.MESSAGE_DIGEST, der.octet_string(digest)),
+        ]
+        if moment is not None:
+            found.append(_attribute(oids.SIGNING_TIME, utc_time(moment)))  # section 11.3
+        return b"".join(sorted(found))
 
 
 def prepare_cms(
@@ -103,29 +187,13 @@ def prepare_cms(
 
     attached: the digest itself is the content and nothing else is signed, as many Chinese signers
     of OFD and PDF do; otherwise the content stays outside, and signed attributes digest it.
-    chain: the certificates above the signer's, to go along. gm: write the types of GM/T 0010.
-    claims_time: put the time `now` among the signed attributes.
+    The others: see CmsTemplate, which a batch makes once. now: the time that is claimed.
 
     CmsRefused for a key that we cannot sign with here, or a digest that is not its algorithm's.
     """
-    kind = _kind_of(certificate)
-    if len(digest) != len(cms_digest(b"", certificate)):
-        message = f"a digest of {len(digest)} bytes is not of the algorithm for {kind}"
-        raise CmsRefused(message)
-    content_type = oids.GM_DATA if gm else oids.DATA
-    attributes = b""
-    if not attached:
-        moment = aware(now) if claims_time else None
-        attributes = _signed_attributes(content_type, digest, certificate, moment)
-    return PreparedCms(
-        to_sign=der.element(der.SET, attributes) if attributes else digest,
-        certificate=certificate,
-        gm=gm,
-        content_type=content_type,
-        content=digest if attached else None,
-        attributes=attributes,
-        certificates=_carried(certificate, chain),
-    )
+    kind = oids.GM_DATA if gm else oids.DATA
+    template = CmsTemplate(certificate, tuple(chain), kind, gm=gm, claims_time=claims_time)
+    return template.prepare_bare(digest) if attached else template.prepare(digest, now=now)
 
 
 def prepare_content(
@@ -137,18 +205,10 @@ def prepare_content(
     carries_certificates: bool = True,
 ) -> PreparedCms:
     """Prepare a signature that carries content of another type than data, as a time-stamp does."""
-    _kind_of(certificate)
-    digest = cms_digest(content, certificate)
-    attributes = _signed_attributes(content_type, digest, certificate, None)
-    return PreparedCms(
-        to_sign=der.element(der.SET, attributes),
-        certificate=certificate,
-        gm=False,
-        content_type=content_type,
-        content=content,
-        attributes=attributes,
-        certificates=_carried(certificate, chain) if carries_certificates else (),
+    template = CmsTemplate(
+        certificate, tuple(chain), content_type, carries_certificates=carries_certificates
     )
+    return template.prepare_content(content)
 
 
 def cms_digest(data: bytes, certificate: Certificate) -> bytes:
@@ -174,24 +234,6 @@ def _kind_of(certificate: Certificate) -> KeyKind:
         message = "no signing with a key this short"
         raise CmsRefused(message)
     return key.kind
-
-
-def _carried(certificate: Certificate, chain: Sequence[Certificate]) -> tuple[bytes, ...]:
-    return tuple(dict.fromkeys(one.encoded for one in (certificate, *chain)))
-
-
-def _signed_attributes(
-    content_type: str, digest: bytes, certificate: Certificate, moment: datetime | None
-) -> bytes:
-    """Write the attributes in DER's order for a SET."""
-    found = [
-        _attribute(oids.CONTENT_TYPE, der.oid(content_type)),
-        _attribute(oids.MESSAGE_DIGEST, der.octet_string(digest)),
-        _attribute(oids.SIGNING_CERTIFICATE_V2, _signing_certificate(certificate)),
-    ]
-    if moment is not None:
-        found.append(_attribute(oids.SIGNING_TIME, utc_time(moment)))  # section 11.3
-    return b"".join(sorted(found))
 
 
 def _attribute(oid: str, value: bytes) -> bytes:

@@ -82,12 +82,10 @@ class CmsSigner:
 class CmsSignature:
     """One SignedData.
 
-    content: what stands inside, None where it is elsewhere (detached). is_gm: the outer type is
-    that of GM/T 0010.
+    content: what stands inside, None where it is elsewhere (detached).
     """
 
     encoded: bytes = field(repr=False)
-    is_gm: bool
     content_type: str
     content: bytes | None = field(repr=False)
     certificates: tuple[Certificate, ...] = field(repr=False)
@@ -109,9 +107,9 @@ def _read(outer: der.Element) -> CmsSignature:
     if len(typed) != _PAIR or typed[1].tag != context(0) or len(typed[1].children) != 1:
         message = "not a content type and a content"
         raise EncodingRefused(message)
-    content_type = typed[0].oid()
-    if content_type not in (oids.SIGNED_DATA, oids.GM_SIGNED_DATA):
-        message = f"a CMS of another type than signed data ({content_type})"
+    outer_type = typed[0].oid()
+    if outer_type not in (oids.SIGNED_DATA, oids.GM_SIGNED_DATA):
+        message = f"a CMS of another type than signed data ({outer_type})"
         raise EncodingRefused(message)
     left = list(typed[1].children[0].sequence())
     if len(left) < _SIGNED_PARTS:
@@ -120,7 +118,7 @@ def _read(outer: der.Element) -> CmsSignature:
     left.pop(0).integer()
     for algorithm in left.pop(0).sequence(der.SET):
         read_algorithm(algorithm)
-    inner_type, content = _read_content(left.pop(0))
+    content_type, content = _read_content(left.pop(0))
     certificates, oddities = _read_certificates(_optional(left, 0))
     _optional(left, 1)  # CRLs inside are no newer than the signature: never the last word
     if len(left) != 1:
@@ -128,8 +126,7 @@ def _read(outer: der.Element) -> CmsSignature:
         raise EncodingRefused(message)
     return CmsSignature(
         encoded=outer.encoded,
-        is_gm=content_type == oids.GM_SIGNED_DATA,
-        content_type=inner_type,
+        content_type=content_type,
         content=content,
         certificates=certificates,
         signers=_read_signers(left[0]),

@@ -194,8 +194,7 @@ def _tell_timestamps(
     if len(tokens) > MAX_TIMESTAMPS:
         builder.unknown("timestamp", "too-many")
         return None
-    times = [tell_timestamp(builder, token, signer.signature, judging) for token in tokens]
-    return min((time for time in times if time is not None), default=None)
+    return earliest(*(tell_timestamp(builder, one, signer.signature, judging) for one in tokens))
 
 
 def _tell_digest(builder: ReportBuilder, case: _Case) -> None:

@@ -53,7 +53,6 @@ class KeptFolder:
     store: Store
     protector: Protector
     registry: SealRegistry
-    codes: Codes
 
 
 def add_store_arguments(parser: argparse.ArgumentParser) -> None:
@@ -100,7 +99,7 @@ def open_folder(arguments: argparse.Namespace) -> Iterator[KeptFolder]:
     with closing(Store.open(url, *TABLES)) as store:
         protector = Protector.from_folder(store, folder / "keys")
         log = Audit(store, protector, writer=AUDIT_WRITER)
-        yield KeptFolder(store, protector, SealRegistry(store, protector, log, codes=codes), codes)
+        yield KeptFolder(store, protector, SealRegistry(store, protector, log, codes=codes))
 
 
 class _ApplicationFile(BaseModel):

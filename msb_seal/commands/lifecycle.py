@@ -314,13 +314,13 @@ def _show(folder: KeptFolder, arguments: argparse.Namespace) -> _Rows:
 def _coverage(folder: KeptFolder, arguments: argparse.Namespace) -> _Rows:
     counts: Counter[tuple[int, Standing]] = Counter()
     shown = []
-    types = folder.codes.required_types
+    types = folder.registry.codes.required_types
     for row in coverage_pages(folder.store, folder.registry.units, types):
         counts[row.type, row.standing] += 1
         if arguments.all or row.standing is not Standing.HAS:
             shown.append(_coverage_row(row))
     for (type_, standing), count in sorted(counts.items()):
-        name = folder.codes.types[str(type_)].zh
+        name = folder.registry.codes.types[str(type_)].zh
         complain(f"{name}：{_STANDINGS[standing]} {count}", f"type {type_}: {standing} {count}")
     return shown
 
@@ -348,7 +348,7 @@ def _publish(folder: KeptFolder, arguments: argparse.Namespace) -> _Rows:
 
 
 def _record(folder: KeptFolder, record: SealRecord) -> dict[str, Any]:
-    state, name = folder.codes.state(record.state), record.open_name(folder.protector)
+    state, name = folder.registry.codes.state(record.state), record.open_name(folder.protector)
     return {
         "record": record.record,
         "unit": record.unit_code,

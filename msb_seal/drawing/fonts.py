@@ -1,4 +1,4 @@
-"""Fonts: outlines of characters, their widths, and subsets to embed (OpenType, ISO/IEC 14496-22).
+"""Fonts: outlines of characters and their widths (OpenType, ISO/IEC 14496-22).
 
 Song (宋体, Noto Serif SC) and Hei (黑体, Noto Sans SC) are at hand by name, any other font by path.
 fontTools reads the tables. A font that came inside a document is somebody else's: outlines are
@@ -13,7 +13,6 @@ from functools import lru_cache
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 
-from fontTools import subset as subsetting
 from fontTools.misc.psCharStrings import T2CharString, T2OutlineExtractor
 from fontTools.pens.basePen import BasePen
 from fontTools.ttLib import TTFont
@@ -31,21 +30,15 @@ MAX_OUTLINE_WORK = 200_000
 """Bytes or operators of a glyph's program, each call of a subroutine counted again."""
 MAX_OUTLINE_PARTS = 256
 _KEPT_OUTLINES = 4_096
-_KEPT_SUBSETS = 32
 _KEPT_FONTS = 16
 _UNITS_PER_EM = range(16, 16_385)  # what "head" allows
 _BUILT_IN = {"song": "serif_path", "hei": "sans_path"}
-# What a document needs that places each glyph itself: no shaping, hinting or vertical metrics.
-_SUBSET_TABLES = frozenset(
-    {"GlyphOrder", "OS/2", "cmap", "glyf", "CFF ", "head", "hhea", "hmtx", "loca", "maxp", "name"}
-    | {"post"}
-)
 
 
 class Font:
     """One font. Lengths are in em, y points down, the base line is y = 0.
 
-    Safe for several threads; outlines and subsets are kept once made.
+    Safe for several threads; outlines are kept once made. To embed it: PreparedFont.
     """
 
     def __init__(self, data: bytes, *, number: int = 0) -> None:
@@ -73,7 +66,6 @@ class Font:
             message = f"a font of {self.units_per_em} units per em"
             raise DrawingRefused(message)
         self._outline = lru_cache(_KEPT_OUTLINES)(self._make_outline)
-        self._subset = lru_cache(_KEPT_SUBSETS)(self._make_subset)
 
     @classmethod
     def load(cls, source: str | FilePath = "song", *, number: int = 0) -> Font:
@@ -108,16 +100,6 @@ class Font:
         """Give how far a glyph reaches, in em."""
         return self._advance(self._glyph_name(glyph))
 
-    def subset(self, text: str) -> bytes:
-        """Give an OpenType font of just these characters; the same bytes every time.
-
-        For fonts of one's own: a font made to do harm could keep this busy for long.
-        Raises DrawingRefused for a character that the font lacks.
-        """
-        characters = "".join(sorted(set(text)))
-        self.require(characters)
-        return self._subset(characters)
-
     def _open(self) -> TTFont:
         return TTFont(
             io.BytesIO(self._data), fontNumber=self._number, lazy=True, recalcTimestamp=False
@@ -150,20 +132,6 @@ class Font:
                 self._glyphs.charStrings[name].outlineExtractor = _CappedExtractor
             self._glyphs[name].draw(pen)
         return pen.builder.path().placed(scaled(1 / self.units_per_em, -1 / self.units_per_em))
-
-    def _make_subset(self, characters: str) -> bytes:
-        options = subsetting.Options(
-            hinting=False, layout_features=[], notdef_outline=True, name_IDs=[1, 2, 4, 6]
-        )
-        written = io.BytesIO()
-        with _reading(f"the font {self.name} cannot be cut to a subset"):
-            font = self._open()  # subsetting works in place
-            options.drop_tables = [name for name in font.keys() if name not in _SUBSET_TABLES]  # noqa: SIM118 - a font is no dict
-            subsetter = subsetting.Subsetter(options)
-            subsetter.populate(text=characters)
-            subsetter.subset(font)
-            font.save(written)
-        return written.getvalue()
 
 
 @lru_cache(_KEPT_FONTS)

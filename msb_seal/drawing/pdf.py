@@ -143,11 +143,9 @@ class _Document:
 
     def _add_font(self, font: Font, text: str) -> None:
         made = font_objects(font, text)
-        program = self._add_stream(made.program, made.program_entries)
+        program = self._add_stream(made.program, "/Subtype /CIDFontType0C")
         unicode_map = self._add_stream(made.to_unicode)
-        descriptor = self._add(
-            f"<< {made.descriptor} /{made.program_key} {program} 0 R >>".encode()
-        )
+        descriptor = self._add(f"<< {made.descriptor} /FontFile3 {program} 0 R >>".encode())
         descendant = self._add(f"<< {made.descendant} /FontDescriptor {descriptor} 0 R >>".encode())
         self._fonts[font] = made
         self._font_numbers[font] = self._add(

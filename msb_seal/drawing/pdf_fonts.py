@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import io
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from fontTools.ttLib import TTFont
 
+from msb_seal.drawing.fontfile import PreparedFont
 from msb_seal.drawing.numbers import shortest
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
     from msb_seal.drawing.fonts import Font
 
-_CFF_NAME = "cid"  # fontTools names the glyphs of a CID-keyed font cid00001, …
+_KEPT_FONTS = 16
 _RANGES_AT_ONCE = 100  # 9.10.3 with the CMap specification's limit for one bfchar section
 _STEM_WEIGHT = 80  # asked for, used only where a font is replaced; ours is embedded
 _SYMBOLIC = 4  # Table 123, bit 3: its characters are beyond Latin
@@ -30,8 +32,6 @@ class FontObjects:
     descriptor: str = field(repr=False)
     descendant: str = field(repr=False)
     program: bytes = field(repr=False)
-    program_key: str
-    program_entries: str
     to_unicode: bytes = field(repr=False)
     codes: Mapping[str, int] = field(repr=False)
     widths: Mapping[str, float] = field(repr=False)
@@ -39,45 +39,32 @@ class FontObjects:
 
 def font_objects(font: Font, text: str) -> FontObjects:
     """Prepare a font for the characters of a text; DrawingRefused where it lacks one."""
-    data = font.subset(text)
-    ttf = TTFont(io.BytesIO(data), lazy=True)
-    codes = _codes(ttf, text)
+    characters = sorted(set(text))
+    data = _prepared(font).subset(characters)
+    # A CID-keyed font whose nth character, in their order, is glyph and CID n (9.7.4.2).
+    codes = {character: code for code, character in enumerate(characters, 1)}
     widths = {character: font.advance(character) * 1000 for character in codes}
     tag = "".join(chr(65 + byte % 26) for byte in hashlib.sha256(data).digest()[:6])
     name = f"{tag}+{font.name}"
-    postscript = "CFF " in ttf
-    subtype = "CIDFontType0" if postscript else "CIDFontType2"
-    array = " ".join(
-        f"{code} [{shortest(widths[character])}]"
-        for character, code in sorted(codes.items(), key=lambda item: item[1])
-    )
-    identity = "" if postscript else " /CIDToGIDMap /Identity"
+    array = " ".join(f"{code} [{shortest(widths[one])}]" for one, code in codes.items())
     return FontObjects(
         base_name=name,
         descriptor=_descriptor(font, name),
         descendant=(
-            f"/Type /Font /Subtype /{subtype} /BaseFont /{name} /CIDSystemInfo"
+            f"/Type /Font /Subtype /CIDFontType0 /BaseFont /{name} /CIDSystemInfo"
             f" << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >>"
-            f" /DW 1000 /W [{array}]{identity}"
+            f" /DW 1000 /W [{array}]"
         ),
-        program=ttf.getTableData("CFF ") if postscript else data,
-        program_key="FontFile3" if postscript else "FontFile2",
-        program_entries="/Subtype /CIDFontType0C" if postscript else f"/Length1 {len(data)}",
+        program=TTFont(io.BytesIO(data), lazy=True).getTableData("CFF "),
         to_unicode=_to_unicode(codes),
         codes=codes,
         widths=widths,
     )
 
 
-def _codes(ttf: TTFont, text: str) -> dict[str, int]:
-    """Give each character's code: the CID of a CID-keyed font, else the index of its glyph."""
-    characters = ttf.getBestCmap()
-    cid_keyed = "CFF " in ttf and hasattr(ttf["CFF "].cff.topDictIndex[0], "ROS")
-    codes = {}
-    for character in sorted(set(text)):
-        name = characters[ord(character)]
-        codes[character] = int(name.removeprefix(_CFF_NAME)) if cid_keyed else ttf.getGlyphID(name)
-    return codes
+@lru_cache(_KEPT_FONTS)
+def _prepared(font: Font) -> PreparedFont:
+    return PreparedFont(font)
 
 
 def _descriptor(font: Font, name: str) -> str:

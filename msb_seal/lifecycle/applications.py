@@ -18,9 +18,8 @@ from msb_identity.envelopes import cbor
 from msb_identity.errors import MsbError
 from msb_identity.foundation.clock import aware, seconds
 from msb_identity.foundation.rotation import SealedTable
-from msb_identity.foundation.text import is_showable
 from msb_identity.x509.certificate import Certificate
-from msb_seal.lifecycle.records import check_kind, raw
+from msb_seal.lifecycle.records import check_kind, is_text, period_of, raw
 from msb_seal.lifecycle.sentences import refused
 from msb_seal.lifecycle.tables import MAX_NAME_CHARS, MAX_REFERENCE_CHARS, bodies
 from msb_seal.seals.model import SealPicture
@@ -85,15 +84,14 @@ def check_application(application: Application, codes: Codes) -> None:
     """Raise LifecycleRefused where no seal could be made of this."""
     if str(application.type) not in codes.types:
         raise refused("type")
-    if aware(application.valid_from) >= aware(application.valid_until):
-        raise refused("period")
+    period_of(application.valid_from, application.valid_until)
     texts = {
         "name": (application.name, MAX_NAME_CHARS),
         "applicant": (application.applicant_name, MAX_APPLICANT_CHARS),
         "reference": (application.reference, MAX_REFERENCE_CHARS),
     }
     for what, (text, limit) in texts.items():
-        if not 0 < len(text) <= limit or not text.strip() or not is_showable(text):
+        if not is_text(text, limit):
             raise refused("content", what)
     picture = application.picture
     sides = picture.width_mm, picture.height_mm

@@ -85,9 +85,8 @@ def check_renewal(connection: Connection, application: Application) -> None:
 def lock(connection: Connection, record: str) -> SealRecord:
     """Lock a record, and the one that it renews, in one order for all."""
     renews = connection.scalar(select(seals.c.renews).where(seals.c.record == record))
-    for name in sorted({record, renews or record}):
-        find_record(connection, name, lock=True)
-    return find_record(connection, record)
+    names = sorted({record, renews or record})
+    return {name: find_record(connection, name, lock=True) for name in names}[record]
 
 
 def freeze_damaged(

@@ -15,9 +15,8 @@ from sqlalchemy import insert, literal, select, tuple_, update
 from msb_identity.errors import EncodingRefused, ProtectionError
 from msb_identity.foundation import strict_json
 from msb_identity.foundation.clock import from_seconds, seconds
-from msb_identity.foundation.text import is_showable
 from msb_seal.lifecycle.persons import check_person
-from msb_seal.lifecycle.records import SEALED, check_page, moment
+from msb_seal.lifecycle.records import SEALED, check_page, is_text, moment
 from msb_seal.lifecycle.sentences import refused
 from msb_seal.lifecycle.tables import MAX_REFERENCE_CHARS, filings, seals
 
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from msb_seal.lifecycle.units import Unit
 
 FORMAT = "MSB-seal-filing-1"
+_MAX_EPOCH = 2**63 - 1
 _FILINGS = select(filings, seals.c.sealed_name).join(seals, seals.c.record == filings.c.record)
 
 
@@ -72,8 +72,10 @@ class Filings:
     ) -> None:
         """Note that it was filed; the same receipt again changes nothing."""
         check_person(by)
-        if not 0 < len(receipt) <= MAX_REFERENCE_CHARS or not is_showable(receipt):
+        if not is_text(receipt, MAX_REFERENCE_CHARS):
             raise refused("content", "receipt")
+        if not 0 <= epoch <= _MAX_EPOCH:
+            raise refused("no-filing")
         here = (filings.c.record == record) & (filings.c.epoch == epoch)
         with self._store.write(locks=()) as connection:
             row = connection.execute(select(filings).where(here).with_for_update()).first()

@@ -12,7 +12,7 @@ from msb_identity.errors import ProtectionError
 from msb_identity.foundation.clock import aware, from_seconds
 from msb_identity.foundation.rotation import SealedTable
 from msb_seal.lifecycle.persons import check_person, person_mark
-from msb_seal.lifecycle.records import check_page, find_record, moment
+from msb_seal.lifecycle.records import check_kind, check_page, find_record, moment, period_of
 from msb_seal.lifecycle.sentences import refused
 from msb_seal.lifecycle.states import LIVING
 from msb_seal.lifecycle.tables import grants
@@ -77,17 +77,16 @@ class Grants:
 
         user, by: ids of persons or services, never the same one. Raises LifecycleRefused.
         """
-        start, end = moment(valid_from), moment(valid_until)
+        lasts = period_of(valid_from, valid_until)
         faults = {
             "purpose": purpose not in self._codes.purposes,
-            "period": start >= end,
             "uses": max_uses is not None and not 0 < max_uses <= MAX_USES,
             "own-grant": check_person(user) == check_person(by),
         }
         for code, is_wrong in faults.items():
             if is_wrong:
                 raise refused(code)
-        row = self._new_row(record, user, purpose=purpose, period=(start, end), max_uses=max_uses)
+        row = self._new_row(record, user, purpose=purpose, period=lasts, max_uses=max_uses)
         with self._store.write(locks=()) as connection:
             known = find_record(connection, record, lock=True)  # equal grants follow each other
             if known.state not in LIVING:
@@ -175,6 +174,8 @@ class Grants:
             raise refused("damaged", row.grant_id) from error
 
     def _read(self, row: Any) -> Grant:  # noqa: ANN401 - a row
+        for column, value in zip(grants.c, row, strict=True):
+            check_kind(column, value)
         ended = row.withdrawn_at
         return Grant(
             grant_id=row.grant_id,

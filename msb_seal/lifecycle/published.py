@@ -7,6 +7,7 @@ prefix and a file of its own. Format: docs/formats.md, "list of seal states".
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Literal, Self
@@ -27,9 +28,8 @@ from msb_identity.errors import AlgorithmRefused, EncodingRefused, SignatureRefu
 from msb_identity.foundation import strict_json
 from msb_identity.foundation.clock import aware, from_seconds, seconds
 from msb_identity.foundation.files import folder_lock, write_whole
-from msb_identity.foundation.text import is_showable
 from msb_seal.lifecycle.persons import check_person
-from msb_seal.lifecycle.records import raw
+from msb_seal.lifecycle.records import is_text, raw
 from msb_seal.lifecycle.sentences import refused
 from msb_seal.lifecycle.states import PUBLISHED, LifeState
 from msb_seal.lifecycle.tables import lists, seals
@@ -56,6 +56,7 @@ FUTURE_TOLERANCE = timedelta(seconds=60)
 MAX_LISTED = 4_000
 """Seals in one part: its JWS then stays below MAX_JWS_CHARS."""
 MAX_PARTS = 16**2
+MAX_LIST_NAME_CHARS = 100
 NOT_ISSUED = "not-issued"
 DAMAGED = "damaged"
 """The reason of a seal whose record cannot be read: it is told as frozen since ever."""
@@ -64,15 +65,16 @@ _DIGITS = "0123456789abcdef"
 _Time = Annotated[int, Field(ge=0, le=253_402_300_799)]
 
 
-def _showable(text: str) -> str:
-    if not is_showable(text):
-        message = "a name with characters that cannot be shown"
+def _named(text: str) -> str:
+    if not is_text(text, MAX_LIST_NAME_CHARS):
+        message = "empty, too long, or with characters that cannot be shown"
         raise ValueError(message)
     return text
 
 
-_Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_showable)]
-_Fingerprint = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_FINGERPRINT = re.compile("[0-9a-f]{64}")
+_Name = Annotated[str, AfterValidator(_named)]
+_Fingerprint = Annotated[str, Field(pattern=f"^{_FINGERPRINT.pattern}$")]
 
 
 class _Model(BaseModel):
@@ -130,6 +132,8 @@ class StateLists:
         """
         if not timedelta(0) < lifetime <= MAX_LIFETIME:
             raise refused("list", "lifetime")
+        if not is_text(name, MAX_LIST_NAME_CHARS):
+            raise refused("list", "name")
         if by is not None:
             check_person(by)
         moment = aware(now)
@@ -309,6 +313,8 @@ def _entries(connection: Connection, prefix: str) -> dict[str, dict[str, object]
     )
     found = {}
     for row in connection.execute(query.order_by(seals.c.fingerprint)):
+        if not _FINGERPRINT.fullmatch(row.fingerprint):
+            continue  # nobody knows which seal that is: the seal itself is then in no list
         try:
             state = LifeState(row.state)
             reason = NOT_ISSUED if state is LifeState.MADE else row.reason

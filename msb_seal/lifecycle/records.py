@@ -11,6 +11,7 @@ from sqlalchemy.types import NullType
 from msb_identity.errors import ProtectionError
 from msb_identity.foundation.clock import aware, from_seconds, seconds
 from msb_identity.foundation.rotation import SealedTable
+from msb_identity.foundation.text import is_showable
 from msb_seal.errors import LifecycleRefused
 from msb_seal.lifecycle.sentences import refused
 from msb_seal.lifecycle.states import MADE_ONCE, LifeState
@@ -193,6 +194,22 @@ def check_page(limit: int) -> None:
         raise ValueError(message)
 
 
+def is_text(text: str, limit: int) -> bool:
+    """Whether a text says something, shows all that it says, and keeps within its limit."""
+    return 0 < len(text) <= limit and bool(text.strip()) and is_showable(text)
+
+
 def moment(now: datetime | None) -> int:
     """Give `now` in seconds."""
     return seconds(aware(now))
+
+
+def period_of(start: datetime, end: datetime) -> tuple[int, int]:
+    """Give a period in seconds; LifecycleRefused for none within the years 1970 to 9999."""
+    try:
+        first, last = moment(start), moment(end)
+    except ValueError as error:
+        raise refused("period") from error
+    if not 0 <= first < last:
+        raise refused("period")
+    return first, last

@@ -16,12 +16,12 @@ from sqlalchemy import insert, select, update
 from msb_identity.foundation.clock import seconds
 from msb_seal.lifecycle.sentences import use_refused
 from msb_seal.lifecycle.tables import grants, reservations
-from msb_seal.lifecycle.uses import choose_grant, grants_of_user
+from msb_seal.lifecycle.uses import are_whole, choose_grant, grants_of_user
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row
 
     from msb_identity.foundation.audit import Audit
     from msb_identity.foundation.store import Store
@@ -52,7 +52,7 @@ class Reservations:
         fault = ""
         with self._store.write(locks=()) as connection:
             for row in grants_of_user(connection, asking):  # which locks them
-                self._recover_of(connection, row.grant_id, at, now)
+                self._recover_of(connection, row, now)
             row, fault = choose_grant(grants_of_user(connection, asking), count, at)
             if row is not None:
                 here = grants.c.grant_id == row.grant_id
@@ -79,15 +79,9 @@ class Reservations:
 
     def close(self, reservation: str, *, by: str, now: datetime) -> int:
         """End a reservation and give back what is left of it; 0 where it has ended already."""
-        query = select(reservations.c.grant_id).where(reservations.c.reservation == reservation)
         with self._store.write(locks=()) as connection:
-            grant_id = connection.scalar(query)
-            if grant_id is None:
-                raise use_refused("no-grant")
-            grant = connection.execute(
-                select(grants).where(grants.c.grant_id == grant_id).with_for_update()
-            ).one()
-            return self._close_locked(connection, reservation, grant.record, now, by=by)
+            record = _lock_grant(connection, reservation)
+            return self._close_locked(connection, reservation, record, now, by=by)
 
     def recover(self, *, now: datetime) -> int:
         """Give back what killed batches had reserved, and say how many uses that is."""
@@ -107,28 +101,22 @@ class Reservations:
 
     def _close_if_expired(self, reservation: str, now: datetime) -> int:
         """Close it unless it was used again since."""
-        joined = select(reservations.c.expires_at, grants.c.record).join(
-            grants, grants.c.grant_id == reservations.c.grant_id
-        )
-        here = reservations.c.reservation == reservation
+        until = select(reservations.c.expires_at).where(reservations.c.reservation == reservation)
         with self._store.write(locks=()) as connection:
-            row = connection.execute(joined.where(here).with_for_update(of=grants)).one()
-            again = connection.scalar(select(reservations.c.expires_at).where(here))
-            if again is None or again >= seconds(now):
+            record = _lock_grant(connection, reservation)
+            if connection.execute(until).scalar_one() >= seconds(now):
                 return 0
-            return self._close_locked(connection, reservation, row.record, now)
+            return self._close_locked(connection, reservation, record, now)
 
-    def _recover_of(self, connection: Connection, grant_id: str, at: int, now: datetime) -> None:
+    def _recover_of(self, connection: Connection, grant: Row[Any], now: datetime) -> None:
         """Give back what expired under one grant, whose row is locked."""
         expired = select(reservations.c.reservation).where(
-            reservations.c.grant_id == grant_id,
+            reservations.c.grant_id == grant.grant_id,
             reservations.c.closed_at.is_(None),
-            reservations.c.expires_at < at,
+            reservations.c.expires_at < seconds(now),
         )
-        record = select(grants.c.record).where(grants.c.grant_id == grant_id)
         for reservation in connection.scalars(expired).all():
-            found = connection.execute(record).scalar_one()
-            self._close_locked(connection, reservation, found, now)
+            self._close_locked(connection, reservation, grant.record, now)
 
     def _close_locked(
         self,
@@ -144,7 +132,7 @@ class Reservations:
         row: Any = connection.execute(select(reservations).where(here).with_for_update()).one()
         if row.closed_at is not None:
             return 0
-        left: int = row.size - row.used
+        left = row.size - row.used if are_whole(row.size, row.used) else 0
         connection.execute(update(reservations).where(here).values(closed_at=seconds(now)))
         of_grant = grants.c.grant_id == row.grant_id
         connection.execute(update(grants).where(of_grant).values(used=grants.c.used - left))
@@ -157,3 +145,13 @@ class Reservations:
             connection=connection,
         )
         return left
+
+
+def _lock_grant(connection: Connection, reservation: str) -> str:
+    """Lock the grant that a reservation is under, and give its seal's record."""
+    under = select(grants.c.record).join(reservations, reservations.c.grant_id == grants.c.grant_id)
+    here = reservations.c.reservation == reservation
+    record: str | None = connection.scalar(under.where(here).with_for_update(of=grants))
+    if record is None:
+        raise use_refused("no-grant")
+    return record

@@ -103,6 +103,34 @@ _USE: Mapping[str, tuple[str, str]] = {
     "too-many": ("一次的数量过多", "too many at once"),
     "document": ("文件名称为空或过长", "a document's name is empty or too long"),
 }
+_DETAILS: Mapping[str, str] = {
+    "name": "名称",
+    "applicant": "申请人",
+    "reference": "受理编号",
+    "picture": "印模",
+    "picture type": "印模格式",
+    "signers": "签章人",
+    "unit": "单位",
+    "region": "地区",
+    "receipt": "回执",
+    "lifetime": "有效期",
+    "expired": "已过期",
+    "from the future": "签发时间晚于现在",
+    "older than one seen before": "早于已见过的版本",
+    "parts of one list are needed": "须为同一清单的各部分",
+    "no part for this seal": "没有此印章所属的部分",
+    "too many seals": "印章过多",
+    "applied": "已申请",
+    "withdrawn": "已撤回",
+    "refused": "未批准",
+    "approved": "已批准",
+    "made": "已制作",
+    "active": "有效",
+    "frozen": "停用",
+    "cancelled": "注销",
+    "void": "无效",
+}
+"""Details in Chinese; what is not here is an id, or what another room says in English."""
 
 
 def refused(code: str, detail: str = "") -> LifecycleRefused:
@@ -118,4 +146,4 @@ def use_refused(code: str, detail: str = "") -> SealingRefused:
 
 
 def _detailed(zh: str, en: str, detail: str) -> tuple[str, str]:
-    return (f"{zh}：{detail}", f"{en}: {detail}") if detail else (zh, en)
+    return (f"{zh}：{_DETAILS.get(detail, detail)}", f"{en}: {detail}") if detail else (zh, en)

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select, update
 
-from msb_identity.foundation.text import is_showable
 from msb_identity.people.identifiers import check_credit_code
 from msb_seal.lifecycle.persons import check_person
-from msb_seal.lifecycle.records import check_page, moment
+from msb_seal.lifecycle.records import check_page, is_text, moment
 from msb_seal.lifecycle.sentences import refused
 from msb_seal.lifecycle.states import LIVING
 from msb_seal.lifecycle.tables import MAX_NAME_CHARS, seals, units
@@ -51,8 +50,7 @@ class Units:
         """
         check_person(by)
         code = check_credit_code(unit.code)
-        named = 0 < len(unit.name) <= MAX_NAME_CHARS and is_showable(unit.name)
-        if code != unit.code or not named or not unit.name.strip():
+        if code != unit.code or not is_text(unit.name, MAX_NAME_CHARS):
             raise refused("content", "unit")
         if not _REGION.fullmatch(unit.region):
             raise refused("content", "region")

@@ -279,8 +279,11 @@ def choose_grant(rows: Sequence[Any], count: int, at: int) -> tuple[Any, str]:
 
 def fault_of_grant(row: Any, at: int) -> str:  # noqa: ANN401 - a row
     """Say why a seal may not be used under a grant at that time; "" where it may."""
-    times = (row.seal_from, row.valid_from, row.valid_until, row.used)
-    if not all(type(time_) is int for time_ in times) or type(row.seal_until or 0) is not int:
+    numbers = (row.seal_from, row.valid_from, row.valid_until, row.used, row.epoch)
+    may_lack = (row.seal_until, row.max_uses)
+    if not are_whole(*numbers, *(one for one in may_lack if one is not None)):
+        return "damaged"
+    if not isinstance(row.fingerprint, str | None):
         return "damaged"
     checks = (
         (row.state != LifeState.ACTIVE, _ASKED_STATES.get(row.state, "not-issued")),
@@ -296,11 +299,19 @@ def _fault_of_reservation(row: Any, count: int, at: int) -> str:  # noqa: ANN401
     fault = fault_of_grant(row, at)
     if fault:
         return fault
+    numbers = (row.reserved_epoch, row.size, row.reserved_used, row.lifetime_seconds)
+    if not are_whole(*numbers, row.expires_at):
+        return "damaged"
     if row.closed_at is not None or at > row.expires_at:
         return "reservation-ended"
     if row.epoch != row.reserved_epoch:
         return "changed"
     return "reservation-used-up" if row.reserved_used + count > row.size else ""
+
+
+def are_whole(*numbers: object) -> bool:
+    """Whether each is a whole number: SQLite keeps anything in any column."""
+    return all(type(number) is int for number in numbers)
 
 
 def _changed(row: Any, watch: Watch) -> str:  # noqa: ANN401 - a row

@@ -22,8 +22,8 @@ from msb_seal.ofd.refusals import refusal
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from msb_seal.drawing.fontfile import PreparedFont
     from msb_seal.drawing.scene import Color
-    from msb_seal.ofd.fontfile import PreparedFont
 
 Align = Literal["left", "center", "right"]
 ASCENT = 0.88

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import date
 
-    from msb_seal.ofd.fontfile import PreparedFont
+    from msb_seal.drawing.fontfile import PreparedFont
 
 CREATOR = "MSB"
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'

@@ -28,6 +28,10 @@ SENTENCES: Sentences = {
         "不是可读的电子印章或签章",
         "this is no seal or seal signature that can be read",
     ),
+    ("format", "too-large"): (
+        "印章或签章过大，未核验",
+        "the seal or seal signature is too large to be checked",
+    ),
     ("algorithm", "wrong"): (
         "所列签名算法与密钥不符",
         "the signature algorithm is not one of this key",

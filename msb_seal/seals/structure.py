@@ -37,7 +37,6 @@ _V1_PARTS, _V4_PARTS, _V5_PARTS = 2, 4, 5
 _INFO_PARTS, _HEADER_PARTS, _PICTURE_PARTS = (4, 5), 3, 4
 _V1_PROPERTY_PARTS, _PROPERTY_PARTS = 6, 7
 _V1_SIGN_INFO_PARTS, _V1_TBS_PARTS, _TBS_PARTS, _DIGEST_PARTS = 3, 7, (5, 6), 2
-_TOKEN_TAG = der.SEQUENCE
 
 
 def parse_seal(data: bytes) -> ElectronicSeal:
@@ -293,7 +292,7 @@ def _v1_time(element: Element, oddities: list[str]) -> tuple[datetime | None, by
     if values.is_time(element):
         return values.moment(element), None
     content = values.bits(element, oddities)
-    if content[:1] == bytes((_TOKEN_TAG,)):
+    if content[:1] == bytes((der.SEQUENCE,)):
         return None, content
     return values.written_time(content, oddities), None
 

@@ -29,7 +29,12 @@ from msb_seal.seals import checks
 from msb_seal.seals.algorithms import algorithm_of, document_digest
 from msb_seal.seals.listing import Listing, find_signer
 from msb_seal.seals.sentences import SENTENCES
-from msb_seal.seals.structure import parse_seal, parse_seal_signature
+from msb_seal.seals.structure import (
+    MAX_SEAL_BYTES,
+    MAX_SIGNATURE_BYTES,
+    parse_seal,
+    parse_seal_signature,
+)
 from msb_seal.timestamp import parse_timestamp
 
 if TYPE_CHECKING:
@@ -102,7 +107,7 @@ def judge_seal(data: bytes | ElectronicSeal, judging: Judging) -> Report:
     try:
         seal = parse_seal(data) if isinstance(data, bytes) else data
     except SealRefused as error:
-        builder.failed("format", "malformed", str(error))
+        _tell_unreadable(builder, data, error, limit=MAX_SEAL_BYTES)
         return builder.conclude()
     _tell_format(builder, seal.oddities, seal.extensions)
     certificate = checks.tell_seal_signature(builder, seal)
@@ -169,7 +174,7 @@ def begin_seal_signature(
         builder = ReportBuilder(
             UNREADABLE, required=(*SIGNATURE_REQUIRED, *required), sentences=words
         )
-        builder.failed("format", "malformed", str(error))
+        _tell_unreadable(builder, data, error, limit=MAX_SIGNATURE_BYTES)
         return builder
     builder = ReportBuilder(
         signature.version.kind, required=(*SIGNATURE_REQUIRED, *required), sentences=words
@@ -186,6 +191,16 @@ def begin_seal_signature(
     if certificate is not None:
         builder.disclose("signer", str(certificate.subject), label="签章人 signer")
     return builder
+
+
+def _tell_unreadable(
+    builder: ReportBuilder, data: object, error: SealRefused, *, limit: int
+) -> None:
+    """Say why nothing was read: what is beyond a limit of ours is not proven wrong."""
+    if isinstance(data, bytes) and len(data) > limit:
+        builder.unknown("format", "too-large", f"{len(data)} bytes")
+    else:
+        builder.failed("format", "malformed", str(error))
 
 
 def _tell_format(

@@ -12,8 +12,8 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from msb_identity.foundation import strict_json
+from msb_seal.drawing.fontfile import PreparedFont
 from msb_seal.ofd.compose import OfdBuilder, PageTemplate
-from msb_seal.ofd.fontfile import PreparedFont
 from msb_wallet.errors import TypeRefused
 
 if TYPE_CHECKING:

@@ -41,10 +41,10 @@ class LicenceIdentifier:
 
     def __post_init__(self) -> None:
         """Refuse parts that no identifier can have, and compute the check character."""
-        _match((*self._parts(), "0"))
+        parts = (self.type_code, self.issuer_code, self.serial, f"{self.version:03d}")
+        _match((*parts, "0"))
         if self.version < 1:
             raise _refused("version", "版本号应从001起", "the version starts at 001")
-        parts = self._parts()
         short = ".".join((*parts, check_character("".join(parts))))
         object.__setattr__(self, "short", short)
 
@@ -84,9 +84,6 @@ class LicenceIdentifier:
     def __str__(self) -> str:
         """Give the whole identifier."""
         return f"{ROOT}.{self.short}"
-
-    def _parts(self) -> tuple[str, str, str, str]:
-        return self.type_code, self.issuer_code, self.serial, f"{self.version:03d}"
 
 
 def check_character(body: str) -> str:

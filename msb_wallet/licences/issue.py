@@ -243,6 +243,8 @@ class Issuer:
         for licence in group:
             if licence.number not in known:
                 new.setdefault(licence.number, licence)
+        if not new:
+            return self._results(group, known, {})
         places = self.status.take(self.authority.code, len(new))
         drafts = {
             number: self._draft(licence, place, seconds(now))

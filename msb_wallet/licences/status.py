@@ -87,8 +87,6 @@ class StatusRegister:
     def take(self, issuer_code: str, count: int) -> list[tuple[int, int]]:
         """Take an issuer's next free places (list number, index), which are then nobody else's."""
         places: list[tuple[int, int]] = []
-        if not count:
-            return places
         with self._store.write(locks=(f"places {issuer_code}",)) as connection:
             number, used = _last_list(connection, issuer_code)
             while len(places) < count:

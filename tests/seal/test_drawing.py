@@ -12,7 +12,6 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.misc.psCharStrings import T2CharString
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont
-from fontTools.ttLib.tables.DefaultTable import DefaultTable
 from lxml import etree
 from PIL import Image as Pillow
 
@@ -34,6 +33,7 @@ from msb_seal.drawing import (
     to_png,
     to_svg,
 )
+from msb_seal.drawing.fontfile import PreparedFont
 from msb_seal.errors import DrawingRefused
 
 RED = (255, 0, 0)
@@ -117,21 +117,10 @@ def test_a_png_has_its_size_resolution_and_a_clear_ground() -> None:
     )
 
 
-def test_a_subset_holds_just_its_characters_and_draws_them_alike() -> None:
-    font = Font.load("song")
-    cut = font.subset("证照证")
-    assert cut == font.subset("照证")
-    assert set(TTFont(io.BytesIO(cut)).getBestCmap()) == {ord("证"), ord("照")}
-    assert len(cut) < 10_000
-    again = Font(cut)
-    assert again.outline("证") == font.outline("证")
-    assert again.advance("照") == font.advance("照") == 1
-
-
 def test_a_character_that_a_font_lacks_is_named() -> None:
     for use in (
         lambda font: font.require("好\U0001f600"),
-        lambda font: font.subset("\U0001f600"),
+        lambda font: PreparedFont(font).subset("\U0001f600"),
         lambda font: Text("\U0001f600", font, 5, 0, 5),
     ):
         with pytest.raises(DrawingRefused, match="U\\+1F600"):
@@ -147,7 +136,7 @@ def test_what_is_no_font_is_refused(data: bytes) -> None:
 def test_a_spoiled_font_raises_nothing_else() -> None:
     import random
 
-    cut, chance = Font.load("song").subset("证照"), random.Random(7)
+    cut, chance = PreparedFont.load("song").subset("证照"), random.Random(7)
     for _ in range(150):
         spoiled = bytearray(cut)
         for _ in range(chance.randint(1, 8)):
@@ -157,7 +146,7 @@ def test_a_spoiled_font_raises_nothing_else() -> None:
             for character in "证照":
                 if font.has(character):
                     font.outline(character)
-                    font.subset(character)
+                    PreparedFont(font).subset(character)
         except DrawingRefused:
             pass
 
@@ -215,7 +204,7 @@ def test_a_glyph_that_contains_itself_is_refused(parts: int) -> None:
 
 def test_a_glyph_program_that_multiplies_is_refused() -> None:
     """Ten subroutines, each calling the next one fifty times, would run for ages."""
-    ttf = TTFont(io.BytesIO(Font.load("song").subset("国")))
+    ttf = TTFont(io.BytesIO(PreparedFont.load("song").subset("国")))
     top = ttf["CFF "].cff.topDictIndex[0]
     charstrings, subroutines = top.CharStrings, top.GlobalSubrs
     first = len(subroutines) - 107  # numbers of subroutines start there
@@ -302,13 +291,3 @@ def test_threads_may_draw_at_once() -> None:
         thread.join()
     assert len(made) == 6
     assert len(set(made)) == 1
-
-
-def test_a_subset_says_nothing_of_tables_that_it_drops(caplog: pytest.LogCaptureFixture) -> None:
-    ttf = TTFont(io.BytesIO(made_font()))
-    ttf["FFTM"] = DefaultTable("FFTM")  # FontForge leaves this one in fonts that it made
-    ttf["FFTM"].data = bytes(28)
-    written = io.BytesIO()
-    ttf.save(written)
-    assert "FFTM" not in TTFont(io.BytesIO(Font(written.getvalue()).subset("A")))
-    assert not caplog.records

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from msb_seal.drawing.fontfile import PreparedFont
 from msb_seal.errors import OfdRefused
 from msb_seal.ofd.compose import OfdBuilder
 from msb_seal.ofd.document import page_frames
-from msb_seal.ofd.fontfile import PreparedFont
 from msb_seal.ofd.package import OfdPackage
 from msb_seal.ofd.reading import find_text, render_page
 from tests.seal.archives import archive

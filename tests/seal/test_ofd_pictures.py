@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from msb_seal.drawing import Scene, Shape, ellipse, to_svg
+from msb_seal.drawing.fontfile import PreparedFont
 from msb_seal.ofd.compose import OfdBuilder, PageTemplate
 from msb_seal.ofd.document import Budget
-from msb_seal.ofd.fontfile import PreparedFont
 from msb_seal.ofd.sign import seal_ofd
 from msb_seal.ofd.stamps import picture_items
 from msb_seal.ofd.svg_pictures import read_svg

@@ -225,7 +225,7 @@ def test_text_is_found_over_several_objects_in_any_order() -> None:
 
 
 def test_a_glyph_named_by_number_is_drawn_from_the_embedded_font() -> None:
-    from msb_seal.ofd.fontfile import PreparedFont
+    from msb_seal.drawing.fontfile import PreparedFont
 
     resources = (
         '<ofd:Fonts><ofd:Font ID="60" FontName="X"><ofd:FontFile>f.otf</ofd:FontFile></ofd:Font>'

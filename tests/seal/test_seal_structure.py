@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from msb_identity.foundation.report import Verdict
+from msb_identity.foundation.report import Outcome, Verdict
 from msb_seal.errors import SealRefused
 from msb_seal.seals.model import SealExtension, SealVersion
 from msb_seal.seals.structure import (
@@ -362,6 +362,25 @@ def test_long_and_deep_at_once_takes_bounded_memory() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < MAX_SEAL_BYTES
+
+
+def blanked(data: bytes, certificate: bytes) -> bytes:
+    """Make a certificate unreadable where it stands last: the seal's list may hold the same."""
+    at = data.rindex(certificate)
+    return data[:at] + bytes(len(certificate)) + data[at + len(certificate) :]
+
+
+def test_a_certificate_that_cannot_be_read_is_named() -> None:
+    maker, signer = (one.certificate.encoded for one in (world().maker, world().signer))
+    bare = check_seal(blanked(seal(), maker), trust=world().trust, at=NOW)
+    for report, step, value in (
+        (bare, "seal-maker-certificate", "seal-signature"),
+        (judge(blanked(v4_signature(), maker)), "seal-maker-certificate", "seal-signature"),
+        (judge(blanked(v4_signature(), signer)), "signer-certificate", "signature-value"),
+    ):
+        assert report.verdict is Verdict.INVALID
+        assert (report.step(step).outcome, report.step(step).code) == (Outcome.FAILED, "malformed")
+        assert report.step(value).code == "no-key"
 
 
 def test_the_first_tags_say_what_a_file_is_meant_to_be() -> None:

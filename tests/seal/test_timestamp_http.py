@@ -81,8 +81,9 @@ class Answering:
         pytest.fail(f"a time-stamp is asked for by POST, not by GET: {url}, {limit}")
 
     def post(self, url: str, body: bytes, *, content_type: str, limit: int) -> bytes:
-        _ = url, limit
+        assert url == "http://stamps.example/"
         assert content_type == "application/timestamp-query"
+        assert limit == messages.MAX_ANSWER_BYTES
         return self.answer(read_request(body))
 
 

@@ -137,6 +137,9 @@ def test_a_time_stamp_proves_that_the_seal_is_older_than_the_revocation() -> Non
     assert report.verdict is Verdict.VALID, report.as_text()
     assert outcome(report, MAKER, "revoked-later") is Outcome.WARNING
     assert outcome(report, "timestamp", "seal-ok") is Outcome.OK
+    late = world().forge_seal(SealVersion.V5, stamp=stamper(MADE + 2 * DAY).stamp)
+    report = judge(late, trust=revoked(MADE + DAY))
+    assert outcome(report, MAKER, "revoked-since") is Outcome.UNKNOWN
 
 
 def test_a_wrong_time_stamp_of_a_seal_is_named() -> None:
@@ -152,6 +155,9 @@ def test_a_seal_made_after_its_own_time_stamp_is_wrong() -> None:
     local = judge(world().forge_seal(SealVersion.V5, stamp=stamper(MADE - 7 * HOUR).stamp))
     assert outcome(local, "timestamp", "seal-made-later") is Outcome.WARNING
     assert local.verdict is Verdict.VALID
+    clocks = stamper(MADE - timedelta(seconds=30))
+    report = judge(world().forge_seal(SealVersion.V5, stamp=clocks.stamp))
+    assert [s.code for s in report.steps if s.id == "timestamp"] == ["seal-ok"]
 
 
 @pytest.mark.parametrize(
@@ -253,14 +259,16 @@ def test_sm2_signing_is_taken_for_sm2_with_sm3() -> None:
 class Told:
     """A source of states that says one thing, or fails."""
 
-    def __init__(self, state: SealState | None, since: datetime = NOW - DAY) -> None:
-        self.state, self.since = state, since
+    def __init__(
+        self, state: SealState | None, since: datetime = NOW - DAY, known_at: datetime | None = None
+    ) -> None:
+        self.state, self.since, self.known_at = state, since, known_at
 
     def status_of(self, seal: ElectronicSeal, *, now: datetime) -> SealStatus | None:
         assert seal.seal_id
         if self.state is None:
             return None
-        return SealStatus(self.state, self.since, now)
+        return SealStatus(self.state, self.since, self.known_at or now)
 
 
 class Broken:
@@ -274,7 +282,11 @@ class Broken:
     [
         (Told(SealState.ACTIVE), Outcome.OK),
         (Told(SealState.ACTIVE, NOW + HOUR), Outcome.UNKNOWN),
+        (Told(SealState.ACTIVE, NOW + HOUR, known_at=NOW + DAY), Outcome.UNKNOWN),
+        (Told(SealState.ACTIVE, NOW - HOUR, known_at=NOW - DAY), Outcome.UNKNOWN),
+        (Told(SealState.ACTIVE, NOW - DAY, known_at=NOW - DAY), Outcome.OK),
         (Told(SealState.FROZEN), Outcome.FAILED),
+        (Told(SealState.FROZEN, NOW), Outcome.FAILED),
         (Told(SealState.CANCELLED), Outcome.FAILED),
         (Told(SealState.VOID), Outcome.FAILED),
         (Told(SealState.VOID, NOW + DAY), Outcome.FAILED),

@@ -22,7 +22,7 @@ from msb_seal.seals.making import list_signers
 from msb_seal.seals.model import SealExtension, SealVersion, SignerList
 from msb_seal.seals.signing import document_digest, prepare_signature, sign_digest
 from msb_seal.seals.status import SealState
-from msb_seal.seals.structure import parse_seal_signature
+from msb_seal.seals.structure import MAX_SIGNATURE_BYTES, parse_seal_signature
 from msb_seal.seals.verify import begin_seal_signature, check_seal, check_seal_signature
 from tests.identity.authorities import DAY, NOW, authority, trusting
 from tests.seal.makers import DOCUMENT, EVERY, MADE, PROPERTY, person, world
@@ -58,6 +58,14 @@ def test_what_is_no_signature_is_invalid_at_format(data: bytes) -> None:
     assert report.verdict is Verdict.INVALID
     assert report.kind == "ses-signature"
     assert report.step("format").code == "malformed"
+
+
+def test_what_is_beyond_our_limits_is_not_proven_wrong() -> None:
+    """Too large for us, a seal, a signature or a file may still be a good one."""
+    data = element(0x30, element(0x30, bytes(MAX_SIGNATURE_BYTES)))
+    for report in (judge(data), check_seal(data, trust=world().trust, at=NOW)):
+        assert report.verdict is Verdict.INDETERMINATE
+        assert report.step("format").code == "too-large"
 
 
 def test_without_the_original_nothing_is_said_of_the_document() -> None:
@@ -303,6 +311,8 @@ def test_a_seal_that_was_made_after_it_was_used_is_a_warning() -> None:
     seal = world().forge_seal(created=NOW - HOUR)
     report = judge(world().forge_signature(seal, time=NOW - DAY))
     assert outcome(report, "seal-period", "used-before-made") is Outcome.WARNING
+    local = judge(world().forge_signature(seal, time=NOW - 8 * HOUR))
+    assert local.step("seal-period").code == "ok"
 
 
 @pytest.mark.parametrize(
@@ -336,12 +346,23 @@ def test_a_seal_that_was_put_on_before_it_was_active_is_a_warning() -> None:
     assert outcome(report, "seal-status", "active-later") is Outcome.WARNING
 
 
+def test_what_proves_the_time_says_whether_the_seal_was_active() -> None:
+    stamped = stamper(NOW - 7 * HOUR).stamp  # the claim may be China's time marked as UTC
+    data = world().forge_signature(world().seal(), time=NOW, stamp=stamped)
+    report = judge(data, statuses=Told(SealState.ACTIVE, NOW - HOUR))
+    assert outcome(report, "seal-status", "active-later") is Outcome.WARNING
+
+
 def test_a_proven_signature_outlives_the_seals_freezing() -> None:
     data = world().forge_signature(world().seal(), stamp=stamper(NOW - HOUR).stamp)
     frozen = Told(SealState.FROZEN, NOW - timedelta(minutes=1))
     report = judge(data, statuses=frozen)
     assert report.verdict is Verdict.VALID
     assert report.step("seal-status").code == "frozen-later"
+    at_once = judge(data, statuses=Told(SealState.FROZEN, NOW - HOUR))
+    assert failed(at_once) == {"seal-status"}
+    late = world().forge_signature(world().seal(), stamp=stamper(NOW).stamp)
+    assert unknown(judge(late, statuses=frozen)) == {"signing-time"}
 
 
 def rebuilt(data: bytes, value: bytes) -> bytes:

@@ -80,6 +80,7 @@ class GroupCommit(Generic[Item, Result]):
             for waiting in group:
                 waiting.error = error
             if not isinstance(error, Exception):  # an interrupt is this thread's own
+                mine.error = error  # it goes, and another writes, though its own turn had not come
                 raise
         finally:
             with self._finished:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from datetime import datetime, timedelta
@@ -179,6 +180,38 @@ def test_an_interrupt_reaches_the_thread_that_writes_and_fails_its_group() -> No
 
     with pytest.raises(KeyboardInterrupt):
         GroupCommit(interrupted).append("a")
+
+
+def test_an_interrupt_before_its_own_turn_leaves_nobody_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("msb_identity.foundation.audit.group.MAX_GROUP", 1)
+    entered, free, ended = threading.Event(), threading.Event(), list[str]()
+
+    def interrupted(_: Sequence[str]) -> Sequence[str]:
+        entered.set()
+        assert free.wait(20)
+        raise KeyboardInterrupt
+
+    commit = GroupCommit(interrupted)
+
+    def append(item: str) -> None:
+        with contextlib.suppress(KeyboardInterrupt, StoreError):
+            commit.append(item)
+        ended.append(item)
+
+    names = [str(i) for i in range(8)]
+    running = [threading.Thread(target=append, args=(name,), daemon=True) for name in names]
+    running[0].start()
+    assert entered.wait(20)
+    for thread in running[1:]:
+        thread.start()
+    while commit.waiting < len(running) - 1:
+        time.sleep(0.001)
+    free.set()
+    for thread in running:
+        thread.join(20)
+    assert sorted(ended) == names
 
 
 def test_whoever_was_overtaken_goes_on_from_the_new_end(log: Log) -> None:

@@ -16,7 +16,7 @@ from msb_identity.foundation.audit import Audit, AuditReader
 from msb_identity.foundation.protect import Protector
 from msb_identity.foundation.store import Store
 from msb_identity.pki.callback import CallbackKey
-from msb_seal.errors import SealingRefused
+from msb_seal.errors import LifecycleRefused, SealingRefused
 from msb_seal.lifecycle import Act, Application, LifeState, SealMaker, SealRegistry, Unit, metadata
 from msb_seal.seals.signing import prepare_signature
 from tests.identity.authorities import DAY, NOW
@@ -170,6 +170,11 @@ class Signer:
         self.asked += 1
         self.first()
         return world().signer.key.sign(message)
+
+
+def is_in_chinese(refusal: LifecycleRefused) -> bool:
+    """Whether the Chinese sentence says all in Chinese, its detail included."""
+    return not any(character.isascii() and character.isalpha() for character in refusal.zh)
 
 
 def refusal_of(act: Callable[..., object], *arguments: Any, **named: Any) -> str:

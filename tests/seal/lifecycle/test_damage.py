@@ -12,8 +12,8 @@ from msb_seal.lifecycle import Act, LifeState, PublishedStates
 from msb_seal.lifecycle.coverage import Standing, coverage_page
 from msb_seal.lifecycle.records import DamagedRecord, list_records
 from msb_seal.seals.status import SealState
-from tests.identity.authorities import NOW, key
-from tests.seal.lifecycle.conftest import change, sign
+from tests.identity.authorities import DAY, NOW, key
+from tests.seal.lifecycle.conftest import change, refusal_of, sign
 
 if TYPE_CHECKING:
     from tests.seal.lifecycle.conftest import Kept
@@ -78,8 +78,9 @@ def test_a_damaged_seal_can_be_frozen(kept: Kept, what: str) -> None:
         sign(sealer)
     with kept.store.read() as connection:
         state = connection.scalar(text("SELECT state FROM seals"))
-    assert state in (LifeState.FROZEN, "bogus")
-    assert kept.entries(object_=record)[-2].event in ("seal.freeze", "seal.granted")
+    assert state == (LifeState.FROZEN if frozen == "frozen-damaged" else "bogus")
+    [entry] = kept.entries("seal.freeze", object_=record)[:1]
+    assert entry.outcome == ("ok" if frozen == "frozen-damaged" else "damaged")
 
 
 @pytest.mark.parametrize(
@@ -98,6 +99,55 @@ def test_nothing_is_made_of_what_is_damaged(kept: Kept, table: str, what: str) -
     with pytest.raises(LifecycleRefused) as refusal:
         kept.make(record)
     assert code_of(refusal, record) == "damaged"
+
+
+@pytest.mark.parametrize("what", ["fingerprint = 'AB'", "fingerprint = x'00'", "fingerprint = 'z'"])
+def test_a_damaged_fingerprint_is_in_no_list_and_stops_no_other(kept: Kept, what: str) -> None:
+    bad, good = kept.issued().record, kept.issued().record
+    seals = [kept.registry.seal(record) for record in (bad, good)]
+    damage(kept, bad, what)
+    signer = key("state list")
+    kept.registry.lists.publish(kept.folder / "public", name="n", key=signer, now=NOW)
+    states = PublishedStates.from_folder(kept.folder / "public", signer=signer.public)
+    first, second = (states.status_of(seal, now=NOW) for seal in seals)
+    assert first is None
+    assert second is not None
+    assert second.state is SealState.ACTIVE
+
+
+@pytest.mark.parametrize(
+    ("table", "what"),
+    [
+        ("seal_grants", "valid_until = 'x'"),
+        ("seal_grants", "max_uses = 'x'"),
+        ("seal_grants", "used = 'x'"),
+        ("seals", "usable_until = ''"),
+        ("seals", "epoch = 'x'"),
+        ("seals", "fingerprint = x'00'"),
+    ],
+)
+def test_nobody_uses_a_seal_by_what_is_damaged(kept: Kept, table: str, what: str) -> None:
+    record = kept.issued().record
+    kept.granted(record)
+    sealer = kept.sealer(record)
+    damage(kept, record, what, table)
+    assert refusal_of(sign, sealer) == "damaged"
+    assert refusal_of(sealer.reserve, 1, now=NOW) == "damaged"
+    assert [entry.outcome for entry in kept.entries("seal.used")] == ["damaged"]
+
+
+@pytest.mark.parametrize("column", ["epoch", "size", "used", "lifetime_seconds", "expires_at"])
+def test_a_damaged_reservation_signs_nothing_and_holds_up_no_other(kept: Kept, column: str) -> None:
+    record = kept.issued().record
+    kept.granted(record, max_uses=10)
+    bad, good = (kept.sealer(record).reserve(2, now=NOW) for _ in range(2))
+    here = f"WHERE reservation = '{bad.reservation}'"
+    with kept.store.write() as connection:
+        connection.execute(text(f"UPDATE seal_reservations SET {column} = 'x' {here}"))  # noqa: S608 - a test's own
+    assert refusal_of(sign, bad) == "damaged"
+    sign(good)
+    given_back = 3 if column in ("epoch", "lifetime_seconds") else 1
+    assert kept.registry.reservations.recover(now=NOW + DAY) == given_back
 
 
 def test_damaged_seals_grants_and_filings_are_refused_by_name(kept: Kept) -> None:

@@ -25,6 +25,7 @@ from tests.seal.lifecycle.conftest import (
     REASON,
     change,
     in_state,
+    is_in_chinese,
 )
 from tests.seal.makers import PICTURE, PNG, person, world
 
@@ -63,6 +64,7 @@ def test_every_act_is_allowed_just_where_the_table_says(kept: Kept, state: LifeS
             change(kept, record.record, act)
         # Asking is never done by itself, so what is not there cannot be kept either.
         assert refusal.value.code == "state", act
+        assert is_in_chinese(refusal.value)
     assert kept.registry.get(record.record) == record
 
 

@@ -12,12 +12,12 @@ from msb_identity.envelopes.jose import sign_jws
 from msb_identity.errors import StoreError
 from msb_identity.foundation import strict_json
 from msb_identity.pki.keys import KeyKind
-from msb_seal.errors import LifecycleRefused, SealError
+from msb_seal.errors import LifecycleRefused
 from msb_seal.lifecycle import Act, PublishedStates, published
 from msb_seal.lifecycle.published import LIST_TYPE
 from msb_seal.seals.status import SealState
 from tests.identity.authorities import DAY, NOW, key
-from tests.seal.lifecycle.conftest import UNIT
+from tests.seal.lifecycle.conftest import UNIT, is_in_chinese
 from tests.seal.makers import world
 
 if TYPE_CHECKING:
@@ -96,11 +96,25 @@ def test_a_list_is_believed_while_it_lasts(kept: Kept) -> None:
     for good in (NOW - timedelta(seconds=60), NOW + DAY):
         assert states.status_of(seal, now=good) is not None
     for bad in (NOW - timedelta(seconds=61), NOW + DAY + timedelta(seconds=1)):
-        with pytest.raises(SealError):
+        with pytest.raises(LifecycleRefused) as refusal:
             states.status_of(seal, now=bad)
-    for lifetime in (timedelta(0), timedelta(days=401)):
-        with pytest.raises(LifecycleRefused):
-            publish(kept, lifetime=lifetime)
+        assert is_in_chinese(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"lifetime": timedelta(0)},
+        {"lifetime": timedelta(days=401)},
+        *({"name": name} for name in ("", " ", "n" * 101, "a\u202eb")),
+        {"by": "k "},
+    ],
+)
+def test_a_list_that_nobody_would_read_is_not_begun(kept: Kept, changes: dict[str, Any]) -> None:
+    with pytest.raises(LifecycleRefused):
+        publish(kept, **changes)
+    assert kept.entries("seal.states-published") == []
+    assert not (kept.folder / "public").exists()
 
 
 def test_a_long_list_comes_in_parts(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,8 +135,9 @@ def test_a_long_list_comes_in_parts(kept: Kept, monkeypatch: pytest.MonkeyPatch)
     seal = kept.registry.seal(records[0])
     missing = next(path for path in parts if path.stem.endswith(f"-{seal.fingerprint[0]}"))
     missing.unlink()
-    with pytest.raises(SealError):
+    with pytest.raises(LifecycleRefused) as refusal:
         opened(kept).status_of(seal, now=NOW)
+    assert is_in_chinese(refusal.value)
     monkeypatch.setattr(published, "MAX_PARTS", 1)
     monkeypatch.setattr(published, "_DIGITS", "0")
     with pytest.raises(LifecycleRefused):

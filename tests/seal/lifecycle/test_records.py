@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import update
 
 from msb_identity.foundation import strict_json
+from msb_identity.foundation.clock import CHINA_TIME
 from msb_identity.foundation.rotation import reseal
 from msb_seal.errors import LifecycleRefused, SealError
 from msb_seal.lifecycle import Act, LifeState, Unit
@@ -28,11 +30,14 @@ from tests.seal.lifecycle.conftest import (
     UNIT,
     change,
     in_state,
+    is_in_chinese,
 )
 from tests.seal.makers import PNG, world
 
 if TYPE_CHECKING:
     from tests.seal.lifecycle.conftest import Kept
+
+HOUR = timedelta(hours=1)
 
 
 def test_applying_twice_is_applying_once(kept_on_each: Kept) -> None:
@@ -67,6 +72,9 @@ def test_applying_twice_is_applying_once(kept_on_each: Kept) -> None:
         ({"picture": SealPicture("P/NG", PNG, 42, 42)}, "content"),
         ({"picture": SealPicture("PNG", bytes(1_000_001), 42, 42)}, "content"),
         ({"valid_until": NOW - 5 * DAY}, "period"),
+        ({"valid_from": datetime(1969, 12, 31, tzinfo=UTC)}, "period"),
+        ({"valid_from": datetime(1, 1, 1, tzinfo=CHINA_TIME)}, "period"),
+        ({"valid_until": datetime(9999, 12, 31, 23, tzinfo=timezone(-8 * HOUR))}, "period"),
         ({"renews": "0" * 32}, "no-record"),
     ],
 )
@@ -76,6 +84,7 @@ def test_an_application_that_makes_no_seal_is_refused(
     with pytest.raises(LifecycleRefused) as refusal:
         kept.applied(**changes)
     assert refusal.value.code == code
+    assert is_in_chinese(refusal.value)
     assert list_records(kept.store) == []
 
 
@@ -214,6 +223,14 @@ def test_each_change_of_a_seal_is_filed_once(kept_on_each: Kept) -> None:
         assert '"seal_code":"15060200000001"' in content
         assert NAME not in content
     assert codes.reasons["under-review"].code in contents[2]
+    for epoch, receipt, code in (
+        (0, "", "content"),
+        (0, " ", "content"),
+        (2**64, "R", "no-filing"),
+    ):
+        with pytest.raises(LifecycleRefused) as refusal:
+            kept.registry.filings.note(record, epoch, receipt, by=KEEPER, now=NOW)
+        assert refusal.value.code == code
     kept.registry.filings.note(record, due[0].epoch, "R-1", by=KEEPER, now=NOW)
     kept.registry.filings.note(record, due[0].epoch, "R-1", by=KEEPER, now=NOW)
     with pytest.raises(LifecycleRefused) as refusal:

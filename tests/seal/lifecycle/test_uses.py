@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -170,6 +171,7 @@ def test_a_grant_is_given_once_and_never_to_oneself(kept: Kept) -> None:
         ({"purpose": "parties"}, "purpose"),
         ({"max_uses": 0}, "uses"),
         ({"valid_until": NOW - DAY}, "period"),
+        ({"valid_from": datetime(1969, 12, 31, tzinfo=UTC)}, "period"),
         ({"user": ""}, "person"),
     ):
         with pytest.raises(LifecycleRefused) as refusal:
