@@ -7,7 +7,7 @@ indexes its SealedTable: one left out keeps an old data key in use, and stops a 
 from __future__ import annotations
 
 from msb_identity.foundation import audit, protect
-from msb_identity.people import records
+from msb_identity.people import records, staff
 from msb_identity.people import tables as people
 from msb_identity.signin import limits, sms
 from msb_identity.sso import sessions
@@ -21,5 +21,5 @@ TABLES = (
     sessions.metadata,
 )
 """All that an identity store holds."""
-SEALED = (records.SEALED_NAMES, records.SEALED_IDENTIFIERS)
+SEALED = (records.SEALED_NAMES, records.SEALED_IDENTIFIERS, staff.SEALED)
 """All tables with sealed columns."""
