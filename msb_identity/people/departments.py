@@ -82,7 +82,9 @@ class Departments:
                 _check_depth(len(line_of(connection, parent)) + 1)
             row = {"id": made.id, "name": made.name, "parent": parent}
             connection.execute(insert(departments).values(row))
-            self._record(connection, "department.added", made.id, by, now, parent=parent or "")
+            self._record(
+                connection, "department.added", made.id, by=by, now=now, parent=parent or ""
+            )
         return made
 
     def get(self, department_id: str) -> Department | None:
@@ -126,7 +128,7 @@ class Departments:
             this = departments.c.id == department_id
             connection.execute(update(departments).where(this).values(parent=parent))
             self._record(
-                connection, "department.moved", department_id, by, now, parent=parent or ""
+                connection, "department.moved", department_id, by=by, now=now, parent=parent or ""
             )
         return Department(found.id, found.name, parent)
 
@@ -144,7 +146,9 @@ class Departments:
             find_department(connection, department_id)
             row = {"id": made.id, "department_id": department_id, "name": made.name}
             connection.execute(insert(posts).values(row))
-            self._record(connection, "post.added", made.id, by, now, department=department_id)
+            self._record(
+                connection, "post.added", made.id, by=by, now=now, department=department_id
+            )
         return made
 
     def posts_of(self, department_id: str, *, after: str = "", limit: int = 100) -> list[Post]:
@@ -174,7 +178,13 @@ class Departments:
             key = {"department_id": department_id, "role": role}
             _replace(connection, department_roles, key, {"below": below})
             self._record(
-                connection, "department.role-given", department_id, by, now, role=role, below=below
+                connection,
+                "department.role-given",
+                department_id,
+                by=by,
+                now=now,
+                role=role,
+                below=below,
             )
 
     def give_post_role(
@@ -186,19 +196,19 @@ class Departments:
             if connection.scalar(select(posts.c.id).where(posts.c.id == post_id)) is None:
                 raise staff_refused("no-post")
             _replace(connection, post_roles, {"post_id": post_id, "role": role}, {})
-            self._record(connection, "post.role-given", post_id, by, now, role=role)
+            self._record(connection, "post.role-given", post_id, by=by, now=now, role=role)
 
     def take_role(
         self, department_id: str, role: str, *, by: str | None = None, now: datetime | None = None
     ) -> None:
         """Take a role from a department; done twice, it gives the same."""
-        self._take(department_roles, "department", department_id, role, by, now)
+        self._take(department_roles, department_id, role, by=by, now=now)
 
     def take_post_role(
         self, post_id: str, role: str, *, by: str | None = None, now: datetime | None = None
     ) -> None:
         """Take a role from a post; done twice, it gives the same."""
-        self._take(post_roles, "post", post_id, role, by, now)
+        self._take(post_roles, post_id, role, by=by, now=now)
 
     def roles_given(self, department_id: str) -> dict[str, bool]:
         """Give the roles that a department itself gives, and whether also to those below."""
@@ -206,19 +216,20 @@ class Departments:
         with self._store.read() as connection:
             return {row.role: row.below for row in connection.execute(query)}
 
-    def _take(  # noqa: PLR0917 - private, for two callers of the same form
+    def _take(
         self,
         table: Table,
-        what: str,
         holder: str,
         role: str,
+        *,
         by: str | None,
         now: datetime | None,
     ) -> None:
         key, of_role = table.primary_key.columns
+        what = "post" if table is post_roles else "department"
         with self._store.write(locks=[tree_lock()]) as connection:
             connection.execute(table.delete().where(key == holder, of_role == role))
-            self._record(connection, f"{what}.role-taken", holder, by, now, role=role)
+            self._record(connection, f"{what}.role-taken", holder, by=by, now=now, role=role)
 
     def _record(
         self,

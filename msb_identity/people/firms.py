@@ -94,7 +94,7 @@ class Firms:
             with self._store.write(locks=()) as connection:
                 row["representative"] = kept_id(connection, row["representative"])
                 connection.execute(insert(firms).values(row))
-                self._record(connection, "registered", row, by, moment)
+                self._record(connection, "registered", row, by=by, now=moment)
                 return _firm(self._row(connection, firms.c.id == row["id"]))
         except IntegrityError:
             raise mandate_refused("firm-known") from None
@@ -152,7 +152,7 @@ class Firms:
             connection.execute(update(firms).where(firms.c.id == firm_id).values(values))
             self._end_appointment(connection, old, moment)
             self._record(
-                connection, "representative-changed", {"id": firm_id, **values}, by, moment
+                connection, "representative-changed", {"id": firm_id, **values}, by=by, now=moment
             )
             return _firm(self._row(connection, firms.c.id == firm_id))
 
@@ -165,7 +165,7 @@ class Firms:
             connection.execute(closed.values(closed_at=seconds(moment)))
             self._end_appointment(connection, old, moment)
             self._cut_offs.end_subject(connection, firm_id, moment)
-            self._record(connection, "closed", {"id": firm_id, "method": ""}, by, moment)
+            self._record(connection, "closed", {"id": firm_id, "method": ""}, by=by, now=moment)
             return _firm(self._row(connection, firms.c.id == firm_id))
 
     def _check_method(self, method: str, source: str, now: datetime) -> None:
@@ -207,6 +207,7 @@ class Firms:
         connection: Connection,
         event: str,
         row: dict[str, Any],
+        *,
         by: str | None,
         now: datetime,
     ) -> None:

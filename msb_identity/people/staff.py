@@ -31,6 +31,7 @@ from msb_identity.people.tables import (
     staff_posts,
 )
 from msb_identity.sso.cutoffs import CutOffs
+from msb_identity.sso.sessions import sessions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,7 +103,7 @@ class Staff:
                 if row["person_id"] is None and person_id is not None:
                     raise staff_refused("no-account")
                 connection.execute(insert(staff).values(row))
-                return self._done(connection, "registered", staff_id, by, now)
+                return self._done(connection, "registered", staff_id, by=by, now=now)
         except IntegrityError:
             raise staff_refused("number-known") from None
 
@@ -145,7 +146,7 @@ class Staff:
             moved = update(staff).where(staff.c.id == staff_id).values(department_id=department_id)
             connection.execute(moved)
             self._cut_offs.end_subject(connection, staff_id, now)
-            return self._done(connection, "moved", staff_id, by, now)
+            return self._done(connection, "moved", staff_id, by=by, now=now)
 
     def give_post(
         self,
@@ -168,7 +169,7 @@ class Staff:
                     raise staff_refused("too-many")
                 row = {"staff_id": staff_id, "post_id": post_id}
                 connection.execute(insert(staff_posts).values(row))
-            return self._done(connection, "post-given", staff_id, by, now, object_=post_id)
+            return self._done(connection, "post-given", staff_id, by=by, now=now, object_=post_id)
 
     def take_post(
         self,
@@ -185,7 +186,7 @@ class Staff:
             if not connection.execute(staff_posts.delete().where(this)).rowcount:
                 raise staff_refused("no-post")
             self._cut_offs.end_subject(connection, staff_id, now)
-            return self._done(connection, "post-taken", staff_id, by, now, object_=post_id)
+            return self._done(connection, "post-taken", staff_id, by=by, now=now, object_=post_id)
 
     def leave(
         self, staff_id: str, *, by: str | None = None, now: datetime | None = None
@@ -201,8 +202,10 @@ class Staff:
             connection.execute(staff_posts.delete().where(staff_posts.c.staff_id == staff_id))
             left = update(staff).where(staff.c.id == staff_id).values(left_at=seconds(moment))
             connection.execute(left)
+            theirs = (sessions.c.subject == staff_id) & sessions.c.ended_at.is_(None)
+            connection.execute(update(sessions).where(theirs).values(ended_at=seconds(moment)))
             self._cut_offs.end_subject(connection, staff_id, moment)
-            return self._done(connection, "left", staff_id, by, moment)
+            return self._done(connection, "left", staff_id, by=by, now=moment)
 
     def roles_of(self, staff_id: str) -> tuple[str, ...]:
         """Give the roles somebody has, in their order; none for who has left or is not there."""
@@ -257,9 +260,9 @@ class Staff:
         connection: Connection,
         event: str,
         staff_id: str,
+        *,
         by: str | None,
         now: datetime | None,
-        *,
         object_: str | None = None,
     ) -> StaffMember:
         (done,) = self._open(
