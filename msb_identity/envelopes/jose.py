@@ -174,6 +174,10 @@ class KeySet:
         result.skipped = tuple(skipped)
         return result
 
+    def __len__(self) -> int:
+        """How many keys can be used."""
+        return len(self._keys)
+
     def get(self, key_id: str | None) -> VerifyingKey | None:
         """Give the key of that id, if the set has it."""
         return None if key_id is None else self._keys.get(key_id)
