@@ -10,7 +10,7 @@ from msb_identity.foundation import audit, protect
 from msb_identity.people import records, staff
 from msb_identity.people import tables as people
 from msb_identity.signin import limits, sms
-from msb_identity.sso import sessions
+from msb_identity.sso import cutoffs, keyring, sessions
 
 TABLES = (
     protect.metadata,
@@ -19,7 +19,14 @@ TABLES = (
     limits.metadata,
     sms.metadata,
     sessions.metadata,
+    keyring.metadata,
+    cutoffs.metadata,
 )
 """All that an identity store holds."""
-SEALED = (records.SEALED_NAMES, records.SEALED_IDENTIFIERS, staff.SEALED)
+SEALED = (
+    records.SEALED_NAMES,
+    records.SEALED_IDENTIFIERS,
+    staff.SEALED,
+    keyring.SEALED,
+)
 """All tables with sealed columns."""
