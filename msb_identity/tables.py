@@ -9,7 +9,7 @@ from __future__ import annotations
 from msb_identity.foundation import audit, protect
 from msb_identity.people import records, staff
 from msb_identity.people import tables as people
-from msb_identity.signin import limits, sms
+from msb_identity.signin import certificates, challenge, history, limits, passwords, scan, sms
 from msb_identity.sso import cutoffs, keyring, sessions
 
 TABLES = (
@@ -18,6 +18,11 @@ TABLES = (
     people.metadata,
     limits.metadata,
     sms.metadata,
+    history.metadata,
+    passwords.metadata,
+    challenge.metadata,
+    certificates.metadata,
+    scan.metadata,
     sessions.metadata,
     keyring.metadata,
     cutoffs.metadata,
@@ -28,5 +33,7 @@ SEALED = (
     records.SEALED_IDENTIFIERS,
     staff.SEALED,
     keyring.SEALED,
+    history.SEALED,
+    passwords.SEALED,
 )
 """All tables with sealed columns."""
