@@ -73,6 +73,11 @@ class VerifiedToken:
         """Who is there: the actor where one acts for the subject, else the subject."""
         return self.subject if self.actor is None else self.actor
 
+    @property
+    def session(self) -> tuple[str, str] | None:
+        """The session's id and its person; None where nobody signed in."""
+        return None if self.session_id is None else (self.session_id, self.person_id)
+
 
 class StrictModel(BaseModel):
     """What comes from outside: of exactly these types; what is not named is let through unread."""
@@ -132,6 +137,12 @@ class Claims(BaseClaims):
         missing = tuple(name for name in _OF_SIGN_IN if getattr(self, name) is None)
         alone = missing == _OF_SIGN_IN and self.act is None and self.sub == self.client_id
         return () if alone else missing
+
+    @property
+    def session(self) -> tuple[str, str] | None:
+        """The session's id and its person; None where nobody signed in."""
+        person = self.sub if self.act is None else self.act.sub
+        return None if self.sid is None else (self.sid, person)
 
     @property
     def basis(self) -> Basis:

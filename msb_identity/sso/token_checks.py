@@ -168,33 +168,38 @@ def check_session(
     cutoffs: CutOffSource | None,
     sessions: Sessions | None,
     now: datetime,
-) -> None:
-    """Step `session`: whether what stands behind the token was ended."""
-    if cutoffs is None and (sessions is None or claims.sid is None):
-        builder.skipped("session", "no-session-source")
-        return
+) -> bool | None:
+    """Step `session`: whether what stands behind the token was ended.
+
+    Gives what the source of cut-offs answered, None where there is none.
+    """
+    cut = None
     try:
-        if cutoffs is not None and cutoffs.is_cut(claims.basis):
-            builder.failed("session", "ended")
-            return
-        fault = _session_fault(claims, sessions, now)
+        cut = None if cutoffs is None else cutoffs.is_cut(claims.basis)
+        fault = "ended" if cut else session_fault(claims.session, sessions, now)
     except (StoreError, FetchRefused):
         builder.unknown("session", "session-source-failed")
-        return
-    if fault is None:
-        builder.ok("session")
-    else:
+        return cut
+    if fault is not None:
         builder.failed("session", fault)
+    elif cut is None and (sessions is None or claims.sid is None):
+        builder.skipped("session", "no-session-source")
+    else:
+        builder.ok("session")
+    return cut
 
 
-def _session_fault(claims: Claims, sessions: Sessions | None, now: datetime) -> str | None:
-    if sessions is None or claims.sid is None:
+def session_fault(
+    session: tuple[str, str] | None, sessions: Sessions | None, now: datetime
+) -> str | None:
+    """Say what is wrong with a session, by its id and its person; None where nothing is."""
+    if sessions is None or session is None:
         return None
-    session = sessions.get(claims.sid)
-    person = claims.sub if claims.act is None else claims.act.sub
-    if session is None or session.subject != person:
+    sid, person = session
+    found = sessions.get(sid)
+    if found is None or found.subject != person:
         return "unknown-session"
-    return None if session.is_live(now) else "session-ended"
+    return None if found.is_live(now) else "session-ended"
 
 
 def disclose(builder: ReportBuilder, claims: Claims) -> None:

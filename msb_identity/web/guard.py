@@ -176,7 +176,7 @@ _ANSWERS: Mapping[str, tuple[int, str, str, str]] = {
 }
 _NOT_CHECKED = ("暂时无法核验令牌，请稍后再试", "the token cannot be checked now; try again soon")
 # Codes of steps that say our side could not look, not that the token is wrong.
-_OUR_SIDE = frozenset({"session-source-failed", "keys-unavailable", "cut-offs-stale"})
+_OUR_SIDE = frozenset({"keys-unavailable", "session-source-failed"})
 
 
 def _denied(
