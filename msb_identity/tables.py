@@ -10,7 +10,16 @@ from msb_identity.foundation import audit, protect
 from msb_identity.people import records
 from msb_identity.people import tables as people
 from msb_identity.signin import limits, sms
-from msb_identity.sso import sessions
+from msb_identity.sso import (
+    client_authentication,
+    client_sessions,
+    clients,
+    codes,
+    cutoffs,
+    keyring,
+    refresh,
+    sessions,
+)
 
 TABLES = (
     protect.metadata,
@@ -19,7 +28,14 @@ TABLES = (
     limits.metadata,
     sms.metadata,
     sessions.metadata,
+    keyring.metadata,
+    cutoffs.metadata,
+    clients.metadata,
+    client_authentication.metadata,
+    codes.metadata,
+    refresh.metadata,
+    client_sessions.metadata,
 )
 """All that an identity store holds."""
-SEALED = (records.SEALED_NAMES, records.SEALED_IDENTIFIERS)
+SEALED = (records.SEALED_NAMES, records.SEALED_IDENTIFIERS, keyring.SEALED)
 """All tables with sealed columns."""
