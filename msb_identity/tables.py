@@ -9,7 +9,7 @@ from __future__ import annotations
 from msb_identity.foundation import audit, protect
 from msb_identity.people import records
 from msb_identity.people import tables as people
-from msb_identity.signin import limits, sms
+from msb_identity.signin import certificates, challenge, history, limits, passwords, scan, sms
 from msb_identity.sso import (
     client_authentication,
     client_sessions,
@@ -27,6 +27,11 @@ TABLES = (
     people.metadata,
     limits.metadata,
     sms.metadata,
+    history.metadata,
+    passwords.metadata,
+    challenge.metadata,
+    certificates.metadata,
+    scan.metadata,
     sessions.metadata,
     keyring.metadata,
     cutoffs.metadata,
@@ -37,5 +42,11 @@ TABLES = (
     client_sessions.metadata,
 )
 """All that an identity store holds."""
-SEALED = (records.SEALED_NAMES, records.SEALED_IDENTIFIERS, keyring.SEALED)
+SEALED = (
+    records.SEALED_NAMES,
+    records.SEALED_IDENTIFIERS,
+    history.SEALED,
+    passwords.SEALED,
+    keyring.SEALED,
+)
 """All tables with sealed columns."""
