@@ -16,7 +16,7 @@ from msb_identity.sso.sessions import SubjectKind
 
 if TYPE_CHECKING:
     from msb_identity.foundation.protect import Protector
-    from msb_identity.people.accounts import Accounts, Person
+    from msb_identity.people import Accounts, Person
 
 NAME_DOMAIN = "sign-in-name"
 """The domain of the HMACs that stand for names where attempts are counted."""
