@@ -76,5 +76,8 @@ class Basis:
 class CutOffSource(Protocol):
     """Where it is known what was ended: the store, or the issuer's list."""
 
-    def is_cut(self, basis: Basis) -> bool:
-        """Whether such a token was ended; StoreError or FetchRefused where that is not known."""
+    def is_cut(self, basis: Basis) -> bool | None:
+        """Whether such a token was ended; None where the issuer says nothing of ends.
+
+        StoreError or FetchRefused where that cannot be known now.
+        """

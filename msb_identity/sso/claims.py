@@ -73,12 +73,19 @@ class VerifiedToken:
         """Who is there: the actor where one acts for the subject, else the subject."""
         return self.subject if self.actor is None else self.actor
 
+    @property
+    def session(self) -> tuple[str, str] | None:
+        """The session's id and its person; None where nobody signed in."""
+        return None if self.session_id is None else (self.session_id, self.person_id)
 
-class _Strict(BaseModel):
+
+class StrictModel(BaseModel):
+    """What comes from outside: of exactly these types; what is not named is let through unread."""
+
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
-class _Actor(_Strict):
+class _Actor(StrictModel):
     """The claim `act`: one person under one mandate, not a chain of them."""
 
     model_config = ConfigDict(extra="forbid")
@@ -87,15 +94,30 @@ class _Actor(_Strict):
     mandate: Text
 
 
-class Claims(_Strict):
-    """The claims as they must be typed; others are let through unread (RFC 7519 section 4)."""
+class BaseClaims(StrictModel):
+    """The claims that every JWT here has (RFC 7519 section 4.1)."""
 
     iss: Text
-    sub: Text
     aud: Text | Annotated[list[Text], Field(min_length=1, max_length=MAX_AUDIENCES)]
     exp: Time
     iat: Time
     nbf: Time = 0
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """`aud` as a list, whichever form it has."""
+        return (self.aud,) if isinstance(self.aud, str) else tuple(self.aud)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Names of claims that are not there, although the others ask for them."""
+        return ()
+
+
+class Claims(BaseClaims):
+    """The claims of an access token."""
+
+    sub: Text
     jti: Text
     client_id: Text
     sid: Text | None = None
@@ -117,6 +139,12 @@ class Claims(_Strict):
         return () if alone else missing
 
     @property
+    def session(self) -> tuple[str, str] | None:
+        """The session's id and its person; None where nobody signed in."""
+        person = self.sub if self.act is None else self.act.sub
+        return None if self.sid is None else (self.sid, person)
+
+    @property
     def basis(self) -> Basis:
         """What must not have ended for the token to be good."""
         return Basis.of(
@@ -128,11 +156,6 @@ class Claims(_Strict):
             actor=None if self.act is None else self.act.sub,
             token_id=self.jti,
         )
-
-    @property
-    def audiences(self) -> tuple[str, ...]:
-        """`aud` as a list, whichever form it has."""
-        return (self.aud,) if isinstance(self.aud, str) else tuple(self.aud)
 
     def verified(self) -> VerifiedToken:
         """Give what they say, once they are verified."""

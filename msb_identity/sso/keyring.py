@@ -27,6 +27,7 @@ from sqlalchemy import (
     String,
     Table,
     delete,
+    func,
     insert,
     select,
     update,
@@ -157,7 +158,7 @@ class KeyRing:
                     if ready > moment and not at_once:
                         message = f"the next {row.kind} key is published ahead until {ready}"
                         raise RingRefused(message)
-                    _use(connection, row.key_id, moment)
+                    _use(connection, row, moment)
             self._drop_finished(connection, moment)
             if len(_read(connection)) + len(fresh) > MAX_RING_KEYS * len(self.kinds):
                 message = f"a ring has at most {MAX_RING_KEYS} keys of a kind"
@@ -181,7 +182,7 @@ class KeyRing:
         fresh = generate_key(kind)  # before others have to wait
         with self._store.write(locks=(_LOCK,)) as connection:
             connection.execute(delete(ring_keys).where(ring_keys.c.key_id == key_id))
-            nexts = [r.key_id for r in _read(connection) if r.kind is kind and r.used_from is None]
+            nexts = [r for r in _read(connection) if r.kind is kind and r.used_from is None]
             if state is RingState.CURRENT and nexts:
                 _use(connection, nexts.pop(), moment)
             if not nexts:
@@ -269,9 +270,13 @@ def _read(connection: Connection) -> list[_Row]:
     ]
 
 
-def _use(connection: Connection, key_id: str, now: datetime) -> None:
-    this = ring_keys.c.key_id == key_id
-    connection.execute(update(ring_keys).where(this).values(used_from=seconds(now)))
+def _use(connection: Connection, row: _Row, now: datetime) -> None:
+    """Let a key sign, after every other of its kind whatever the clock says."""
+    of_kind = select(func.max(ring_keys.c.used_from)).where(ring_keys.c.kind == str(row.kind))
+    before = connection.scalar(of_kind) or 0
+    this = ring_keys.c.key_id == row.key_id
+    used_from = max(seconds(now), before + 1)
+    connection.execute(update(ring_keys).where(this).values(used_from=used_from))
 
 
 def _states(rows: Sequence[_Row], now: datetime) -> tuple[RingKey, ...]:

@@ -6,7 +6,7 @@ Sources: RFC 9068 section 4, RFC 8725. Times are compared thus: `exp` exactly, `
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from pydantic import ValidationError
 
@@ -21,16 +21,30 @@ from msb_identity.errors import (
 )
 from msb_identity.foundation import strict_json
 from msb_identity.foundation.clock import from_seconds
-from msb_identity.sso.claims import CLOCK_TOLERANCE, MAX_TOKEN_LIFE, TOKEN_TYPE, Claims
+from msb_identity.sso.claims import CLOCK_TOLERANCE, BaseClaims, Claims
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Collection
+    from datetime import datetime, timedelta
 
     from msb_identity.envelopes.jose import Jws
     from msb_identity.foundation.report import ReportBuilder
     from msb_identity.pki.keys import VerifyingKey
     from msb_identity.sso.basis import CutOffSource
     from msb_identity.sso.sessions import Sessions
+
+COMMON_STEPS = (
+    "format",
+    "algorithm",
+    "key",
+    "signature-value",
+    "type",
+    "issuer",
+    "audience",
+    "validity",
+)
+"""The steps that every kind of token shares."""
+_Model = TypeVar("_Model", bound=BaseClaims)
 
 
 class KeySource(Protocol):
@@ -40,28 +54,32 @@ class KeySource(Protocol):
         """Give the key of that id; None where there is none, FetchRefused where none is known."""
 
 
-def read(builder: ReportBuilder, token: str) -> tuple[Jws | None, Claims | None]:
-    """Step `format`: the compact form, and claims of the right names and types."""
+def read_jws(builder: ReportBuilder, token: str) -> Jws | None:
+    """Step `format`, where it fails: the compact form."""
     try:
-        jws = parse_jws(token)
+        return parse_jws(token)
     except EncodingRefused:
         builder.failed("format", "malformed")
-        return None, None
+        return None
+
+
+def read_claims(builder: ReportBuilder, jws: Jws, model: type[_Model]) -> _Model | None:
+    """Step `format`: claims of the right names and types, each that must be there."""
     try:
-        claims = Claims.model_validate(strict_json.load_object(jws.payload))
+        claims = model.model_validate(strict_json.load_object(jws.payload))
+        wrong = list(claims.missing)
     except EncodingRefused:
         builder.failed("format", "malformed")
-        return jws, None
+        return None
     except ValidationError as error:
         # Only our own names of claims: what the message wrote there stays out of the report.
+        claims = None
         wrong = sorted({str(fault["loc"][0]) for fault in error.errors(include_input=False)})
+    if wrong:
         builder.failed("format", "claims", ", ".join(wrong))
-        return jws, None
-    if claims.missing:
-        builder.failed("format", "claims", ", ".join(claims.missing))
-        return jws, None
+        return None
     builder.ok("format")
-    return jws, claims
+    return claims
 
 
 def find_key(builder: ReportBuilder, jws: Jws, keys: KeySource) -> VerifyingKey | None:
@@ -99,15 +117,18 @@ def check_signature(builder: ReportBuilder, jws: Jws, key: VerifyingKey) -> bool
     return True
 
 
-def check_type(builder: ReportBuilder, jws: Jws) -> None:
-    """Step `type`: an access token, no other JWT of the same issuer."""
-    if jws.type == TOKEN_TYPE:
+def check_type(
+    builder: ReportBuilder, jws: Jws, accepted: Collection[str | None], code: str
+) -> None:
+    """Step `type`: no other JWT of the same issuer (RFC 8725 section 3.11)."""
+    named = jws.type
+    if named in accepted and (named is not None or "typ" not in jws.header):
         builder.ok("type")
-    else:  # an ID token or another JWT of the same issuer (RFC 8725 section 3.11)
-        builder.failed("type", "not-an-access-token")
+    else:
+        builder.failed("type", code)
 
 
-def check_issuer(builder: ReportBuilder, claims: Claims, issuer: str) -> None:
+def check_issuer(builder: ReportBuilder, claims: BaseClaims, issuer: str) -> None:
     """Step `issuer`: compared exactly."""
     if claims.iss == issuer:
         builder.ok("issuer")
@@ -115,20 +136,22 @@ def check_issuer(builder: ReportBuilder, claims: Claims, issuer: str) -> None:
         builder.failed("issuer", "other-issuer")
 
 
-def check_audience(builder: ReportBuilder, claims: Claims, audience: str) -> None:
-    """Step `audience`: one of those named."""
+def check_audience(builder: ReportBuilder, claims: BaseClaims, audience: str) -> None:
+    """Step `audience`: one of those named, compared exactly."""
     if audience in claims.audiences:
         builder.ok("audience")
     else:
         builder.failed("audience", "other-audience")
 
 
-def check_validity(builder: ReportBuilder, claims: Claims, now: datetime) -> None:
-    """Step `validity`: begun, not over, and no longer than any token lives."""
+def check_validity(
+    builder: ReportBuilder, claims: BaseClaims, now: datetime, *, longest: timedelta
+) -> None:
+    """Step `validity`: begun, not over, and living no longer than its kind may."""
     if claims.exp <= claims.iat:
         builder.failed("validity", "never-valid")
-    elif claims.exp - claims.iat > MAX_TOKEN_LIFE.total_seconds():
-        builder.failed("validity", "lives-too-long")  # cut-offs are not kept for as long
+    elif claims.exp - claims.iat > longest.total_seconds():
+        builder.failed("validity", "lives-too-long")
     elif now >= from_seconds(claims.exp):
         builder.failed("validity", "expired", from_seconds(claims.exp).isoformat())
     elif from_seconds(claims.iat) - now > CLOCK_TOLERANCE:
@@ -145,33 +168,38 @@ def check_session(
     cutoffs: CutOffSource | None,
     sessions: Sessions | None,
     now: datetime,
-) -> None:
-    """Step `session`: whether what stands behind the token was ended."""
-    if cutoffs is None and (sessions is None or claims.sid is None):
-        builder.skipped("session", "no-session-source")
-        return
+) -> bool | None:
+    """Step `session`: whether what stands behind the token was ended.
+
+    Gives what the source of cut-offs answered, None where there is none.
+    """
+    cut = None
     try:
-        if cutoffs is not None and cutoffs.is_cut(claims.basis):
-            builder.failed("session", "ended")
-            return
-        fault = _session_fault(claims, sessions, now)
+        cut = None if cutoffs is None else cutoffs.is_cut(claims.basis)
+        fault = "ended" if cut else session_fault(claims.session, sessions, now)
     except (StoreError, FetchRefused):
         builder.unknown("session", "session-source-failed")
-        return
-    if fault is None:
-        builder.ok("session")
-    else:
+        return cut
+    if fault is not None:
         builder.failed("session", fault)
+    elif cut is None and (sessions is None or claims.sid is None):
+        builder.skipped("session", "no-session-source")
+    else:
+        builder.ok("session")
+    return cut
 
 
-def _session_fault(claims: Claims, sessions: Sessions | None, now: datetime) -> str | None:
-    if sessions is None or claims.sid is None:
+def session_fault(
+    session: tuple[str, str] | None, sessions: Sessions | None, now: datetime
+) -> str | None:
+    """Say what is wrong with a session, by its id and its person; None where nothing is."""
+    if sessions is None or session is None:
         return None
-    session = sessions.get(claims.sid)
-    person = claims.sub if claims.act is None else claims.act.sub
-    if session is None or session.subject != person:
+    sid, person = session
+    found = sessions.get(sid)
+    if found is None or found.subject != person:
         return "unknown-session"
-    return None if session.is_live(now) else "session-ended"
+    return None if found.is_live(now) else "session-ended"
 
 
 def disclose(builder: ReportBuilder, claims: Claims) -> None:

@@ -77,4 +77,33 @@ SENTENCES: Sentences = {
         "there is no such session of this subject",
     ),
     ("session", "session-ended"): ("登录会话已结束", "the session has ended"),
+    ("type", "not-an-id-token"): ("不是身份令牌", "it is not an ID token"),
+    ("type", "not-a-logout-token"): ("不是退出登录通知", "it is not a logout token"),
+    ("audience", "other-party"): (
+        "是签发给其他应用的",
+        "it was given to another client",
+    ),
+    ("nonce", "ok"): ("属于本次登录请求", "it belongs to this request"),
+    ("nonce", "none-was-sent"): ("本次请求未带随机数", "the request carried no nonce"),
+    ("nonce", "other-nonce"): (
+        "不属于本次登录请求",
+        "it does not belong to this request",
+    ),
+    ("hashes", "ok"): ("与同时收到的令牌相符", "it belongs to what came with it"),
+    ("hashes", "nothing-to-compare"): ("没有可比对的摘要", "there is no hash to compare"),
+    ("hashes", "other-hash"): (
+        "与同时收到的令牌不符",
+        "it does not belong to what came with it",
+    ),
+    ("authentication", "ok"): ("登录时间符合要求", "the sign-in is recent enough"),
+    ("authentication", "no-age-was-asked"): (
+        "未要求登录时间",
+        "no age of the sign-in was asked for",
+    ),
+    ("authentication", "no-time"): ("未说明登录时间", "it does not say when the sign-in was"),
+    ("authentication", "too-long-ago"): ("登录时间过早", "the sign-in was too long ago"),
+    ("event", "ok"): ("是退出登录事件", "it tells of a logout"),
+    ("event", "no-logout-event"): ("不含退出登录事件", "it tells of no logout"),
+    ("replay", "ok"): ("首次收到", "it was not seen before"),
+    ("replay", "seen-before"): ("已处理过", "it was acted upon before"),
 }

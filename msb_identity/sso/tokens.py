@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from msb_identity.envelopes.jose import KeySet, sign_jws
 from msb_identity.envelopes.jwk import verifying_key_from_jwk
 from msb_identity.envelopes.keyfiles import read_public_file
-from msb_identity.errors import Refused, SignInRefused
+from msb_identity.errors import FetchRefused, Refused, SignInRefused, StoreError
 from msb_identity.foundation import strict_json
-from msb_identity.foundation.clock import aware, seconds
+from msb_identity.foundation.clock import aware, from_seconds, seconds
 from msb_identity.foundation.report import ReportBuilder, Verdict
 from msb_identity.pki.keys import SigningKey
 from msb_identity.sso import token_checks
@@ -28,11 +28,15 @@ from msb_identity.sso.claims import (
     TOKEN_LIFE,
     TOKEN_TYPE,
     Acting,
+    Claims,
     VerifiedToken,
 )
+from msb_identity.sso.seen import SeenToken, SeenTokens
+from msb_identity.sso.token_checks import COMMON_STEPS
 from msb_identity.sso.token_sentences import SENTENCES
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
@@ -45,17 +49,7 @@ if TYPE_CHECKING:
     from msb_identity.sso.sessions import Session, Sessions
     from msb_identity.sso.token_checks import KeySource
 
-STEPS = (
-    "format",
-    "algorithm",
-    "key",
-    "signature-value",
-    "type",
-    "issuer",
-    "audience",
-    "validity",
-    "session",
-)
+STEPS = (*COMMON_STEPS, "session")
 _TOKEN_ID_BYTES = 16
 __all__ = [
     "CLOCK_TOLERANCE",
@@ -227,11 +221,31 @@ class TokenVerifier:
         self._keys = keys
         self._cutoffs = cutoffs
         self._sessions = sessions
+        self._seen = SeenTokens()
 
     @classmethod
-    def from_issuer(cls, url: str, *, audience: str) -> TokenVerifier:
-        """Take keys and cut-offs from the issuer at `url`, and keep them up to date."""
-        raise NotImplementedError
+    def from_issuer(
+        cls,
+        url: str,
+        *,
+        audience: str,
+        allow_http: bool = False,
+        tls: ssl.SSLContext | None = None,
+    ) -> TokenVerifier:
+        """Take keys and cut-offs from the issuer at `url`, and keep them up to date.
+
+        Nothing is fetched before the first token, and then in the background: keys every five
+        minutes and for a key that is not known, cut-offs every ten seconds. While the issuer cannot
+        be reached, keys serve for an hour and cut-offs for a minute; then tokens are indeterminate.
+        A check waits for two seconds at most. url: https, as the issuer calls itself. allow_http:
+        also http to this machine, for trying out. tls: whose certificates are believed.
+        """
+        from msb_identity.sso.cutoff_list import PublishedCutOffs
+        from msb_identity.sso.keysets import PublishedKeys, issuer_fetcher
+
+        fetcher = issuer_fetcher(url, allow_http=allow_http, tls=tls)
+        keys = PublishedKeys(url, fetcher=fetcher)
+        return cls(issuer=url, audience=audience, keys=keys, cutoffs=PublishedCutOffs(keys))
 
     @classmethod
     def from_key_set_file(
@@ -255,35 +269,77 @@ class TokenVerifier:
         `validity`, `session`. A key that is not known leaves the token indeterminate. The report
         discloses what a token with a good signature says, and nothing personal.
         """
-        return self._examine(token, aware(now))[0]
+        return self._judge(token, aware(now))[0]
 
     def verify(self, token: str, *, now: datetime | None = None) -> VerifiedToken:
         """Give what a good token says; raises Refused, with the report, for any other."""
-        report, verified = self._examine(token, aware(now))
+        report, verified = self._judge(token, aware(now))
         if verified is None or report.verdict is not Verdict.VALID:
             raise Refused(report)
         return verified
 
-    def _examine(self, token: str, now: datetime) -> tuple[Report, VerifiedToken | None]:
+    def _judge(self, token: str, now: datetime) -> tuple[Report, VerifiedToken | None]:
+        """Take what is known of a token seen before, where it still holds; else examine it."""
+        digest = self._seen.digest(token)
+        seen = None if digest is None else self._seen.find(digest)
+        if digest is None or seen is None:
+            return self._examine(token, digest, now)
+        if self._still_holds(seen, now):
+            return seen.report, seen.verified
+        self._seen.forget(digest)
+        return self._examine(token, digest, now)
+
+    def _still_holds(self, seen: SeenToken, now: datetime) -> bool:
+        """Whether nothing that can change has changed since the token was found good."""
+        try:
+            key = self._keys.get(seen.key_id)
+            cut = None if self._cutoffs is None else self._cutoffs.is_cut(seen.basis)
+            fault = token_checks.session_fault(seen.verified.session, self._sessions, now)
+        except (StoreError, FetchRefused):
+            return False
+        same = (key is seen.key or key == seen.key) and cut is seen.cut and fault is None
+        return same and seen.begins <= now < seen.ends
+
+    def _examine(
+        self, token: str, digest: bytes | None, now: datetime
+    ) -> tuple[Report, VerifiedToken | None]:
         """Walk through the steps in order."""
         builder = ReportBuilder("token", required=STEPS, sentences=SENTENCES)
-        jws, claims = token_checks.read(builder, token)
+        jws = token_checks.read_jws(builder, token)
         if jws is None:
             return builder.conclude(), None
+        claims = token_checks.read_claims(builder, jws, Claims)
         key = token_checks.find_key(builder, jws, self._keys)
         signed = key is not None and token_checks.check_signature(builder, jws, key)
-        token_checks.check_type(builder, jws)
+        token_checks.check_type(builder, jws, (TOKEN_TYPE,), "not-an-access-token")
         if claims is None:
             return builder.conclude(), None
         # What follows is also said of an unsigned claim, as a help to find the fault.
         token_checks.check_issuer(builder, claims, self.issuer)
         token_checks.check_audience(builder, claims, self.audience)
-        token_checks.check_validity(builder, claims, now)
-        if not signed:
+        # Cut-offs are kept for as long as a token may live, and no longer.
+        token_checks.check_validity(builder, claims, now, longest=MAX_TOKEN_LIFE)
+        if key is None or not signed:
             return builder.conclude(), None
-        token_checks.check_session(builder, claims, self._cutoffs, self._sessions, now)
+        cut = token_checks.check_session(builder, claims, self._cutoffs, self._sessions, now)
         token_checks.disclose(builder, claims)
-        return builder.conclude(), claims.verified()
+        report, verified = builder.conclude(), claims.verified()
+        if digest is not None and report.verdict is Verdict.VALID:
+            begins = from_seconds(max(claims.iat, claims.nbf)) - CLOCK_TOLERANCE
+            self._seen.keep(
+                digest,
+                SeenToken(
+                    verified=verified,
+                    report=report,
+                    basis=claims.basis,
+                    key_id=jws.key_id or "",
+                    key=key,
+                    begins=begins,
+                    ends=verified.expires_at,
+                    cut=cut,
+                ),
+            )
+        return report, verified
 
 
 def _recorded(claims: Mapping[str, Any]) -> dict[str, Any]:
