@@ -15,13 +15,16 @@ MsbError
 ├── SigningFailed          a signing service that failed, or answered with a wrong signature
 ├── ProtectionError        a sealed field does not open: wrong place, wrong key, changed bytes
 ├── StoreError             the store cannot be opened, or is of another make
-├── IdentifierRefused      an identity number, credit code or telephone number that cannot be right
 ├── RingRefused            a key ring that cannot do what it is asked: too soon, no such key
-├── AccountRefused         an account that cannot be made or found as asked
 ├── AccessDenied           a request that a portal does not serve, and why not
 ├── SignInRefused          a sign-in step that failed; `code` says which, `retry_after` when
 ├── ClientRefused          a client that cannot be registered as asked
-└── OAuthRefused           a request to the OpenID Provider that is refused; `code` is RFC 6749's
+├── OAuthRefused           a request to the OpenID Provider that is refused; `code` is RFC 6749's
+└── CodedRefusal           what is refused for a reason with a stable `code`, in both languages
+    ├── IdentifierRefused  an identity number, credit code or telephone number that cannot be right
+    ├── AccountRefused     an account that cannot be made, found, linked or merged as asked
+    ├── MandateRefused     an act for a firm, or a mandate, that is not there or not to be had
+    └── StaffRefused       a department, a post or a member of staff that cannot be as asked
 
 Bad documents do not raise: `check_…` functions answer with a Report. Messages never contain codes,
 tokens, keys or identity numbers.
@@ -103,11 +106,11 @@ class StoreError(MsbError):
     """A store that cannot be opened or used."""
 
 
-class IdentifierRefused(MsbError):
-    """An identifier that cannot be right; `code` says which rule it breaks."""
+class CodedRefusal(MsbError):
+    """An operation refused for a reason that has a stable code."""
 
     def __init__(self, code: str, zh: str, en: str) -> None:
-        """Keep the stable code and both sentences; the identifier itself is never part of them."""
+        """Keep the stable code and both sentences, which never hold a person's data."""
         super().__init__(en)
         self.code, self.zh, self.en = code, zh, en
 
@@ -116,8 +119,28 @@ class RingRefused(MsbError):
     """A key ring that cannot do what it is asked: too soon, too many keys, no such key."""
 
 
-class AccountRefused(MsbError):
-    """An account operation that cannot be done as asked."""
+class IdentifierRefused(CodedRefusal):
+    """An identifier that cannot be right; `code` says which rule it breaks."""
+
+
+class AccountRefused(CodedRefusal):
+    """An account operation that cannot be done as asked.
+
+    other: the id of the account that stands in the way, where the two may be merged.
+    """
+
+    def __init__(self, code: str, zh: str, en: str, *, other: str | None = None) -> None:
+        """Keep the code, both sentences and the other account's id."""
+        super().__init__(code, zh, en)
+        self.other = other
+
+
+class MandateRefused(CodedRefusal):
+    """Somebody may not act for this firm, or a mandate cannot be given, taken or ended so."""
+
+
+class StaffRefused(CodedRefusal):
+    """Something in the tree of departments that cannot be as asked."""
 
 
 class AccessDenied(MsbError):
@@ -160,9 +183,19 @@ class OAuthRefused(MsbError):
 
     code: of the protocols, as `invalid_grant` (RFC 6749 section 5.2). description: what whoever
     asked may read. detail: for the log alone; it holds no secret and nothing personal either.
+    challenge: what WWW-Authenticate is to say, where it must say something.
     """
 
-    def __init__(self, code: str, description: str, *, status: int = 400, detail: str = "") -> None:
+    def __init__(
+        self,
+        code: str,
+        description: str,
+        *,
+        status: int = 400,
+        detail: str = "",
+        challenge: str = "",
+    ) -> None:
         """Keep what is answered and what is logged apart."""
         super().__init__(f"{code}: {description}")
-        self.code, self.description, self.status, self.detail = code, description, status, detail
+        self.code, self.description, self.status = code, description, status
+        self.detail, self.challenge = detail, challenge

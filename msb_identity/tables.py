@@ -7,18 +7,19 @@ indexes its SealedTable: one left out keeps an old data key in use, and stops a 
 from __future__ import annotations
 
 from msb_identity.foundation import audit, protect
-from msb_identity.people import accounts
+from msb_identity.people import records
+from msb_identity.people import tables as people
 from msb_identity.signin import limits, sms
 from msb_identity.sso import sessions
 
 TABLES = (
     protect.metadata,
     audit.metadata,
-    accounts.metadata,
+    people.metadata,
     limits.metadata,
     sms.metadata,
     sessions.metadata,
 )
 """All that an identity store holds."""
-SEALED = (accounts.SEALED,)
+SEALED = (records.SEALED_NAMES, records.SEALED_IDENTIFIERS)
 """All tables with sealed columns."""

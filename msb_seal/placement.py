@@ -199,14 +199,17 @@ def _occurrences(place: AtKeyword, found: Sequence[TextPlace]) -> Sequence[TextP
 
 
 def _page(pages: Sequence[PageFrame], number: int) -> PageFrame:
-    index = number - 1 if number > 0 else number
-    if number == 0 or not -len(pages) <= index < len(pages):
-        raise _refused(
-            "no-such-page",
-            f"没有第{number}页（共{len(pages)}页）",
-            f"there is no page {number} of {len(pages)}",
-        )
-    return pages[index]
+    try:
+        if number:
+            # Without asking how many there are: a batch finds one page without reading all.
+            return pages[number - 1 if number > 0 else number]
+    except IndexError:
+        pass
+    raise _refused(
+        "no-such-page",
+        f"没有第{number}页（共{len(pages)}页）",
+        f"there is no page {number} of {len(pages)}",
+    )
 
 
 def _straddle(

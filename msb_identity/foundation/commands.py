@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
-from msb_identity.errors import MsbError
+from msb_identity.errors import CodedRefusal, MsbError
 from msb_identity.foundation.report import exit_code
 from msb_identity.foundation.text import showable
 
@@ -70,6 +70,8 @@ def run(command: Callable[[], int]) -> int:
     try:
         return command()
     except CommandError as error:
+        complain(error.zh, error.en)
+    except CodedRefusal as error:
         complain(error.zh, error.en)
     except MsbError as error:
         complain("无法完成", str(error))

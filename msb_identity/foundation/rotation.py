@@ -37,18 +37,27 @@ _VERSION_COLUMN = "index_version"
 class SealedTable:
     """A table with sealed columns; `row_name` gives the row's name in their places.
 
-    index: makes the blind indexes of a row from its opened values, where the table has such and a
-    column `index_version`.
+    index: makes the blind indexes of a row from its values, the sealed ones opened, where the table
+    has such and a column `index_version`.
+    place_of: gives the places of a row whose own key does not name them.
     """
 
     table: Table
     columns: tuple[str, ...]
     row_name: Callable[[Any], str] = str
-    index: Callable[[Mapping[str, bytes], Indexes], dict[str, bytes]] | None = None
+    index: Callable[[Mapping[str, Any], Indexes], dict[str, bytes]] | None = None
+    place_of: Callable[[RowMapping], Place] | None = None
 
     def place(self, column: str, key: object) -> Place:
         """Where a value of this table stands."""
         return Place(self.table.name, column, self.row_name(key))
+
+    def place_in(self, row: RowMapping, column: str) -> Place:
+        """Where a value of this row stands."""
+        if self.place_of is not None:
+            return self.place_of(row)
+        (key,) = self.table.primary_key.columns
+        return self.place(column, row[key.name])
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +79,11 @@ def reseal(
 ) -> Iterator[Progress]:
     """Bring a table's sealed values under the newest data key, from the row after `after`."""
 
-    def change(row: RowMapping, key: object, _indexes: Indexes) -> dict[str, Any]:
+    def change(row: RowMapping, _indexes: Indexes) -> dict[str, Any]:
         old = {name: row[name] for name in sealed.columns if row[name] is not None}
+        places = {name: sealed.place_in(row, name) for name in old}
         return {
-            name: protector.seal(
-                protector.open(value, sealed.place(name, key)), sealed.place(name, key)
-            )
+            name: protector.seal(protector.open(value, places[name]), places[name])
             for name, value in old.items()
             if not protector.is_current(value)
         }
@@ -119,13 +127,13 @@ def rebuild(
         message = f"{sealed.table.name} has no blind indexes"
         raise ValueError(message)
 
-    def change(row: RowMapping, key: object, indexes: Indexes) -> dict[str, Any]:
+    def change(row: RowMapping, indexes: Indexes) -> dict[str, Any]:
         if row[_VERSION_COLUMN] == indexes.version:
             return {}
         opened = {
-            name: protector.open(row[name], sealed.place(name, key)) for name in sealed.columns
+            name: protector.open(row[name], sealed.place_in(row, name)) for name in sealed.columns
         }
-        return {**make(opened, indexes), _VERSION_COLUMN: indexes.version}
+        return {**make({**row, **opened}, indexes), _VERSION_COLUMN: indexes.version}
 
     return _pages(store, protector, sealed, change, after=after, page=page)
 
@@ -157,7 +165,7 @@ def _pages(
     store: Store,
     protector: Protector,
     sealed: SealedTable,
-    change: Callable[[RowMapping, object, Indexes], dict[str, Any]],
+    change: Callable[[RowMapping, Indexes], dict[str, Any]],
     *,
     after: object,
     page: int,
@@ -170,7 +178,7 @@ def _pages(
             indexes = protector.indexes(connection)
             rows = connection.execute(query if after is None else query.where(key > after))
             found = rows.mappings().all()
-            changes = [(row[key.name], change(row, row[key.name], indexes)) for row in found]
+            changes = [(row[key.name], change(row, indexes)) for row in found]
             changed += _update(connection, sealed.table, changes)
         if not found:
             return

@@ -33,6 +33,7 @@ from msb_identity.errors import SignInRefused
 from msb_identity.foundation.clock import aware
 from msb_identity.foundation.protect import mask_phone
 from msb_identity.foundation.schema import IDENTITY
+from msb_identity.people.identifiers import check_mobile
 from msb_identity.signin.limits import (
     Attempt,
     By,
@@ -174,7 +175,7 @@ class SmsSignIn:
             raise SignInRefused(*_TOO_MANY_REQUESTS, retry_after=wait)
         person = self._accounts.by_mobile(mobile)
         if person is not None:
-            self._send(person.mobile, code)
+            self._send(check_mobile(mobile), code)
 
     def sign_in(
         self,

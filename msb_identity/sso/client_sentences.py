@@ -45,8 +45,7 @@ _SENTENCES = {
     ),
     "keys": (
         "公钥集无法使用：只含签名公钥，每个有 kid，算法为 SM2、ES256、EdDSA 或 RS256",
-        "the key set cannot be used: public keys for signatures, each with a kid, of SM2, ES256,"
-        " EdDSA or RS256",
+        "the key set is to hold public keys alone, each with a kid, of a kind that signs here",
     ),
     "known": ("该客户端编号已登记过", "a client of this id is, or was, registered"),
 }

@@ -78,8 +78,8 @@ _Address = Annotated[str, Field(max_length=2_000)]
 class Authentication(StrEnum):
     """How a client proves itself at the token endpoint (OpenID Connect Core section 9)."""
 
-    SECRET_BASIC = "client_secret_basic"
-    SECRET_POST = "client_secret_post"
+    SECRET_BASIC = "client_secret_basic"  # noqa: S105 - a name (RFC 7591 section 2)
+    SECRET_POST = "client_secret_post"  # noqa: S105 - the same
     PRIVATE_KEY_JWT = "private_key_jwt"
     NONE = "none"
 
@@ -91,7 +91,7 @@ class Grant(StrEnum):
     """What a client may exchange for tokens (RFC 6749); implicit and password are no more."""
 
     AUTHORIZATION_CODE = "authorization_code"
-    REFRESH_TOKEN = "refresh_token"
+    REFRESH_TOKEN = "refresh_token"  # noqa: S105 - a name (RFC 6749 section 6)
     CLIENT_CREDENTIALS = "client_credentials"
 
 
@@ -226,10 +226,11 @@ class Clients:
         secret = None
         if registration.authentication in SECRETS:
             secret = secrets.token_urlsafe(_SECRET_BYTES)
+        kept = None if secret is None else hash_secret(secret)
         row = {
             "id": registration.id,
             "registration": registration.model_dump_json(exclude_none=True),
-            "secret_hash": None if secret is None else hash_secret(secret),
+            "secret_hash": kept,
             "registered_at": seconds(moment),
         }
         try:
@@ -238,7 +239,7 @@ class Clients:
                 self._record(connection, "client.registered", registration.id, moment)
         except IntegrityError:
             raise client_refused("known") from None
-        client = Client(registration, from_seconds(seconds(moment)), None, row["secret_hash"])
+        client = Client(registration, from_seconds(seconds(moment)), None, kept)
         return client, secret
 
     def get(self, client_id: str) -> Client | None:

@@ -47,12 +47,13 @@ class PreparedFont:
     """One font whose glyphs are kept as they will stand in documents.
 
     name: what documents call it, which is what a reader looks for if it does not load the file.
-    ascent: from the top of a line to its base line, in em. Safe for several threads.
+    font: the whole one. ascent: from the top of a line to its base line, in em. Safe for several
+    threads.
     """
 
     def __init__(self, font: Font, *, name: str = "") -> None:
         """Prepare a font; no glyph is made yet."""
-        self._font = font
+        self.font = font
         self.name = name or font.family
         self._units = font.units_per_em
         self._glyphs: dict[str, _Glyph] = {}
@@ -98,7 +99,7 @@ class PreparedFont:
     def _glyph(self, character: str) -> _Glyph:
         glyph = self._glyphs.get(character)
         if glyph is None:
-            advance = self._font.advance(character)
+            advance = self.font.advance(character)
             glyph = _Glyph(self._program(character, advance), round(advance * self._units))
             self._glyphs[character] = glyph
             self._advances[character] = advance
@@ -109,7 +110,7 @@ class PreparedFont:
         width = None if advance == 1 else round(advance * self._units)
         pen, units = T2CharStringPen(width, None), self._units
         open_ = False
-        for letter, numbers in self._font.outline(character).segments:
+        for letter, numbers in self.font.outline(character).segments:
             scaled = [n * units for n in numbers]
             points = [(x, -y) for x, y in zip(scaled[::2], scaled[1::2], strict=True)]
             if letter == "M":

@@ -17,7 +17,7 @@ from msb_seal.drawing.scene import Group, Picture, Scene, Shape, Text
 from msb_seal.errors import DrawingRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from msb_seal.drawing.fonts import Font
     from msb_seal.drawing.images import Image
@@ -36,26 +36,48 @@ _SHAPE_OPERATORS = {  # 8.5.3: (fill, stroke, even-odd rule) → operator
 }
 
 
-def to_pdf(scenes: Scene | Sequence[Scene]) -> bytes:
-    """Render scenes as the pages of one document; the first one's title is the document's."""
+def to_pdf(
+    scenes: Scene | Sequence[Scene],
+    *,
+    information: Mapping[str, str] | None = None,
+    attachments: Mapping[str, bytes] | None = None,
+) -> bytes:
+    """Render scenes as the pages of one document; the first one's title is the document's.
+
+    information: what else its information says (14.3.3: "Author", or a name of one's own).
+    attachments: files that go along (7.11.4), by name.
+    """
     pages = [scenes] if isinstance(scenes, Scene) else scenes
     return pdf_of_pages(
-        [(page, page.width_mm * POINTS_PER_MM, page.height_mm * POINTS_PER_MM) for page in pages]
+        [(page, page.width_mm * POINTS_PER_MM, page.height_mm * POINTS_PER_MM) for page in pages],
+        information=information,
+        attachments=attachments,
     )
 
 
-def pdf_of_pages(pages: Sequence[tuple[Scene, float, float]]) -> bytes:
+def pdf_of_pages(
+    pages: Sequence[tuple[Scene, float, float]],
+    *,
+    information: Mapping[str, str] | None = None,
+    attachments: Mapping[str, bytes] | None = None,
+) -> bytes:
     """Render scenes, each stretched over a page of (width, height) in PDF units."""
     if not pages:
         message = "a PDF needs a page"
         raise DrawingRefused(message)
-    return _Document(pages).to_bytes()
+    title = {"Title": pages[0][0].title} if pages[0][0].title else {}
+    return _Document(pages, {**title, **(information or {})}, attachments or {}).to_bytes()
 
 
 class _Document:
     """Numbers objects as they come: 1 the catalog, 2 the pages, 3 the information."""
 
-    def __init__(self, pages: Sequence[tuple[Scene, float, float]]) -> None:
+    def __init__(
+        self,
+        pages: Sequence[tuple[Scene, float, float]],
+        information: Mapping[str, str],
+        attachments: Mapping[str, bytes],
+    ) -> None:
         self._objects: list[bytes] = [b""] * 3
         self._fonts: dict[Font, FontObjects] = {}
         self._font_numbers: dict[Font, int] = {}
@@ -68,10 +90,11 @@ class _Document:
             self._add_font(font, "".join(sorted(characters)))
         numbers = [self._add_page(*page) for page in pages]
         kids = " ".join(f"{number} 0 R" for number in numbers)
-        title = pages[0][0].title
-        self._objects[0] = b"<< /Type /Catalog /Pages 2 0 R >>"
+        names = self._attached(attachments)
+        self._objects[0] = f"<< /Type /Catalog /Pages 2 0 R{names} >>".encode()
         self._objects[1] = f"<< /Type /Pages /Kids [{kids}] /Count {len(numbers)} >>".encode()
-        self._objects[2] = f"<< /Title {_text_string(title)} >>".encode() if title else b"<< >>"
+        told = " ".join(f"/{name} {_text_string(text)}" for name, text in information.items())
+        self._objects[2] = f"<< {told} >>".encode() if told else b"<< >>"
 
     def to_bytes(self) -> bytes:
         written = bytearray(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n")
@@ -118,6 +141,18 @@ class _Document:
             data, entries = zlib.compress(data, 9), f"/Filter /FlateDecode {entries}"
         head = f"<< {entries} /Length {len(data)} >>".encode()
         return self._add(head + b"\nstream\n" + data + b"\nendstream")
+
+    def _attached(self, attachments: Mapping[str, bytes]) -> str:
+        """Write the files and give the entry of the catalog that names them, in their order."""
+        listed = []
+        for name, data in sorted(attachments.items()):
+            size = f"/Type /EmbeddedFile /Params << /Size {len(data)} >>"
+            file, called = self._add_stream(data, size), _text_string(name)
+            specification = self._add(
+                f"<< /Type /Filespec /F {called} /UF {called} /EF << /F {file} 0 R >> >>".encode()
+            )
+            listed.append(f"{called} {specification} 0 R")
+        return f" /Names << /EmbeddedFiles << /Names [{' '.join(listed)}] >> >>" if listed else ""
 
     def _add_page(self, scene: Scene, width: float, height: float) -> int:
         content = _Content(self)

@@ -20,9 +20,11 @@ from msb_seal.drawing.numbers import shortest
 from msb_seal.errors import DrawingRefused
 from msb_seal.pdf.opening import refused
 from msb_seal.pdf.pages import POINTS_PER_MM
+from msb_seal.placement import Box
 
 if TYPE_CHECKING:
-    from msb_seal.placement import Box
+    from msb_seal.pdf.pages import PdfPage, Rectangle
+    from msb_seal.placement import Placed
     from msb_seal.seals.model import SealPicture
 
 MAX_PICTURE_BYTES = 8 * 1024 * 1024
@@ -49,6 +51,12 @@ class PreparedPicture:
     space: str
     colours: bytes = field(repr=False)
     opacity: bytes | None = field(repr=False)
+
+    @property
+    def points(self) -> tuple[float, float]:
+        """Its size in points of 1/72 inch."""
+        width, height = self.size_mm
+        return width * POINTS_PER_MM, height * POINTS_PER_MM
 
     @classmethod
     def of(cls, picture: SealPicture) -> PreparedPicture:
@@ -82,6 +90,62 @@ def prepare_picture(picture: SealPicture) -> PreparedPicture:
     return PreparedPicture.of(picture)
 
 
+@dataclass(frozen=True, slots=True)
+class SealForm:
+    """How a form draws the picture, in points: its box, the picture's width, height, x, y in it.
+
+    rotation: how the page is turned on which it stands upright.
+    """
+
+    box: tuple[float, float, float, float]
+    place: tuple[float, float, float, float]
+    rotation: int
+
+    @classmethod
+    def whole(cls, picture: PreparedPicture, rotation: int) -> SealForm:
+        """Give the form that shows the whole picture on a page turned by so much."""
+        width, height = picture.points
+        return cls((0, 0, width, height), (width, height, 0, 0), rotation)
+
+    @classmethod
+    def part(cls, picture: PreparedPicture, clip: Box, rotation: int) -> SealForm:
+        """Give the form that shows a part of the picture, measured from its upper left corner."""
+        width, height = picture.points
+        left, top = clip.x_mm * POINTS_PER_MM, height - clip.y_mm * POINTS_PER_MM
+        right, bottom = left + clip.width_mm * POINTS_PER_MM, top - clip.height_mm * POINTS_PER_MM
+        return cls((left, bottom, right, top), (width, height, 0, 0), rotation)
+
+    @classmethod
+    def fitted(cls, picture: PreparedPicture, room: tuple[float, float], rotation: int) -> SealForm:
+        """Give the form for a field of so many points: in true size, or smaller where it must."""
+        width, height = room
+        own_width, own_height = picture.points
+        scale = min(1.0, width / own_width, height / own_height)
+        shown = own_width * scale, own_height * scale
+        middle = (width - shown[0]) / 2, (height - shown[1]) / 2
+        return cls((0, 0, width, height), (*shown, *middle), rotation)
+
+    @property
+    def matrix(self) -> tuple[float, ...]:
+        """The entry /Matrix."""
+        return _MATRICES[self.rotation]
+
+    @property
+    def content(self) -> bytes:
+        """The form's drawing operators; /G and /I are its resources."""
+        width, height, x, y = (shortest(number, 4) for number in self.place)
+        return f"q /G gs {width} 0 0 {height} {x} {y} cm /I Do Q".encode()
+
+
+def show_on(page: PdfPage, placed: Placed, picture: PreparedPicture) -> tuple[Rectangle, SealForm]:
+    """Give the rectangle of a showing on its page, in user space, and what draws in it."""
+    box, clip = placed.box, placed.clip
+    if clip is None:
+        return page.to_user_space(box), SealForm.whole(picture, page.rotation)
+    shown = Box(box.x_mm + clip.x_mm, box.y_mm + clip.y_mm, clip.width_mm, clip.height_mm)
+    return page.to_user_space(shown), SealForm.part(picture, clip, page.rotation)
+
+
 class SealAppearances:
     """The appearance streams of one seal in one document; equal ones are written once."""
 
@@ -89,43 +153,11 @@ class SealAppearances:
         """Begin with none."""
         self._writer, self._picture = writer, picture
         self._image: Any = None
-        self._forms: dict[object, Any] = {}
+        self._forms: dict[SealForm, Any] = {}
 
-    def whole(self, rotation: int) -> Any:  # noqa: ANN401 - pyHanko has no types
-        """Give the form that shows the whole picture on a page turned by so much."""
-        width, height = self._size
-        return self._form((0, 0, width, height), (width, height, 0, 0), rotation)
-
-    def part(self, clip: Box, rotation: int) -> Any:  # noqa: ANN401 - as above
-        """Give the form that shows a part of the picture, measured from its upper left corner."""
-        width, height = self._size
-        left, top = clip.x_mm * POINTS_PER_MM, height - clip.y_mm * POINTS_PER_MM
-        right, bottom = left + clip.width_mm * POINTS_PER_MM, top - clip.height_mm * POINTS_PER_MM
-        return self._form((left, bottom, right, top), (width, height, 0, 0), rotation)
-
-    def fitted(self, width: float, height: float, rotation: int) -> Any:  # noqa: ANN401 - as above
-        """Give the form for a field of so many points: in true size, or smaller where it must."""
-        own_width, own_height = self._size
-        scale = min(1.0, width / own_width, height / own_height)
-        shown = own_width * scale, own_height * scale
-        middle = (width - shown[0]) / 2, (height - shown[1]) / 2
-        return self._form((0, 0, width, height), (*shown, *middle), rotation)
-
-    @property
-    def _size(self) -> tuple[float, float]:
-        width, height = self._picture.size_mm
-        return width * POINTS_PER_MM, height * POINTS_PER_MM
-
-    def _form(
-        self,
-        box: tuple[float, float, float, float],
-        place: tuple[float, float, float, float],
-        rotation: int,
-    ) -> Any:  # noqa: ANN401 - as above
-        key = box, place, rotation
-        if key not in self._forms:
-            width, height, x, y = (shortest(number, 4) for number in place)
-            content = f"q /G gs {width} 0 0 {height} {x} {y} cm /I Do Q".encode()
+    def add(self, form: SealForm) -> Any:  # noqa: ANN401 - pyHanko has no types
+        """Give the object of a form."""
+        if form not in self._forms:
             state = {"/Type": "/ExtGState", "/BM": "/Multiply"}
             resources = generic.DictionaryObject(
                 {
@@ -134,12 +166,12 @@ class SealAppearances:
                 }
             )
             head = _names({"/Type": "/XObject", "/Subtype": "/Form"})
-            head[pdf_name("/BBox")] = numbers(box)
-            head[pdf_name("/Matrix")] = numbers(_MATRICES[rotation])
+            head[pdf_name("/BBox")] = numbers(form.box)
+            head[pdf_name("/Matrix")] = numbers(form.matrix)
             head[pdf_name("/Resources")] = resources
-            form = generic.StreamObject(head, stream_data=content)
-            self._forms[key] = self._writer.add_object(form)
-        return self._forms[key]
+            made = generic.StreamObject(head, stream_data=form.content)
+            self._forms[form] = self._writer.add_object(made)
+        return self._forms[form]
 
     def _shared_image(self) -> Any:  # noqa: ANN401 - as above
         if self._image is None:

@@ -13,10 +13,9 @@ from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import pdf_name, pdf_string
 from pyhanko.sign.fields import FieldMDPSpec, enumerate_sig_fields
 
-from msb_seal.pdf.appearance import SealAppearances, numbers
+from msb_seal.pdf.appearance import SealAppearances, SealForm, numbers, show_on
 from msb_seal.pdf.opening import entry, refused
 from msb_seal.pdf.pages import read_pages
-from msb_seal.placement import Box
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,17 +129,12 @@ def _widgets(
 ) -> list[tuple[PdfPage, dict[str, Any]]]:
     if picture is None:
         return [(pages[0], _widget(pages[0], (0, 0, 0, 0), None))]
-    forms = SealAppearances(writer, picture)
+    appearances = SealAppearances(writer, picture)
     found = []
     for one in placed:
-        page, box = pages[int(one.page.id)], one.box
-        if one.clip is None:
-            form = forms.whole(page.rotation)
-        else:
-            clip = one.clip
-            form = forms.part(clip, page.rotation)
-            box = Box(box.x_mm + clip.x_mm, box.y_mm + clip.y_mm, clip.width_mm, clip.height_mm)
-        found.append((page, _widget(page, page.to_user_space(box), form)))
+        page = pages[int(one.page.id)]
+        rectangle, form = show_on(page, one, picture)
+        found.append((page, _widget(page, rectangle, appearances.add(form))))
     return found
 
 
@@ -169,7 +163,8 @@ def _show_in(writer: Any, widget: Any, picture: PreparedPicture) -> None:  # noq
     if page.rotation % 180:
         width, height = height, width
     unit = page.unit
-    form = SealAppearances(writer, picture).fitted(width * unit, height * unit, page.rotation)
+    shown = SealForm.fitted(picture, (width * unit, height * unit), page.rotation)
+    form = SealAppearances(writer, picture).add(shown)
     entries[pdf_name("/AP")] = _object({"/N": form})
     entries.pop("/AS", None)
     writer.mark_update(widget)

@@ -27,11 +27,13 @@ from msb_seal.seals.verify import begin_seal_signature
 from msb_seal.timestamp.verify import begin_timestamp
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from msb_identity.foundation.report import Report
     from msb_seal.judging import Judging
     from msb_seal.pdf.comparing import Changes
+    from msb_seal.pdf.coverings import Covering
     from msb_seal.pdf.found import FoundSignature
     from msb_seal.pdf.ranges import SignedRange
     from msb_seal.pdf.revisions import PdfBytes, Revision
@@ -50,12 +52,14 @@ class Circumstances:
     """What every signature of the document is judged by.
 
     latest: the newest revision that can be read; whole: whether that is the whole file.
+    coverings: what later signatures hide.
     """
 
     judging: Judging
     file: PdfBytes
     latest: Revision
     whole: bool
+    coverings: Sequence[Covering] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,11 @@ class Case:
     def is_timestamp(self) -> bool:
         """Whether it is a document time-stamp (文档时间戳)."""
         return self.found.sub_filter == DOCUMENT_TIMESTAMP
+
+    @property
+    def is_seal(self) -> bool:
+        """Whether /Contents is said to hold a seal signature (SES)."""
+        return self.found.sub_filter == GM_SEAL
 
 
 def judge_signature(case: Case, around: Circumstances, *, proven: datetime | None) -> Report:
@@ -248,6 +257,9 @@ def _tell_later_changes(builder: ReportBuilder, case: Case, around: Circumstance
         builder.unknown("later-changes", "unreadable")
         return
     changes = compare(where.revision, around.latest)
+    for covering in around.coverings:
+        if covering.end > where.end:
+            (changes.forbid if covering.is_forbidden else changes.doubt)(covering.what)
     _tell_changes(builder, changes)
 
 

@@ -9,6 +9,7 @@ from msb_seal.pdf.syntax import Ref
 
 if TYPE_CHECKING:
     from msb_seal.pdf.revisions import Revision
+    from msb_seal.pdf.syntax import Dictionary, PdfValue
 
 MAX_PAGES = 100_000
 _MAX_TREE_NESTING = 64
@@ -41,3 +42,13 @@ def pages_of(revision: Revision) -> dict[Ref, int]:
                 found[value] = count
             count += 1
     return found
+
+
+def inherited(revision: Revision, page: Dictionary, key: str) -> PdfValue:
+    """Give an entry of a page, or of the nodes above it (7.7.3.4)."""
+    node = page
+    for _ in range(_MAX_TREE_NESTING):
+        if key in node:
+            return node[key]
+        node = revision.dictionary(node.get("Parent"))
+    return None

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msb_seal.pdf.opening import entry, refused
 from msb_seal.placement import Box, PageFrame
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MAX_PAGES = 10_000
 MAX_TREE_NODES = 4 * MAX_PAGES
@@ -107,27 +110,47 @@ def read_pages(handler: Any) -> list[PdfPage]:  # noqa: ANN401 - pyHanko has no 
 
 
 def _page(reference: Any, node: Any, known: dict[str, Any]) -> PdfPage:  # noqa: ANN401 - as above
-    media = _rectangle(known.get("/MediaBox")) or _LETTER
-    crop = _rectangle(known.get("/CropBox")) or media
-    visible = (*map(max, media[:2], crop[:2]), *map(min, media[2:], crop[2:]))
+    return make_page(
+        reference,
+        media=_corners(known.get("/MediaBox")),
+        crop=_corners(known.get("/CropBox")),
+        rotation=int(known.get("/Rotate", 0)),
+        unit=float(entry(node, "/UserUnit", 1)),
+    )
+
+
+def make_page(
+    reference: Any,  # noqa: ANN401 - as above
+    *,
+    media: Sequence[float],
+    crop: Sequence[float],
+    rotation: int,
+    unit: float,
+) -> PdfPage:
+    """Make a page of what its entries say; boxes that are none are passed over."""
+    whole = _rectangle(media) or _LETTER
+    shown = _rectangle(crop) or whole
+    visible = (*map(max, whole[:2], shown[:2]), *map(min, whole[2:], shown[2:]))
     if not (visible[0] < visible[2] and visible[1] < visible[3]):
-        visible = media
-    rotation = known.get("/Rotate", 0)
-    unit = float(entry(node, "/UserUnit", 1))
+        visible = whole
     return PdfPage(
         reference,
         (visible[0], visible[1], visible[2], visible[3]),
-        int(rotation) // 90 * 90 % 360,
+        rotation // 90 * 90 % 360,
         unit if math.isfinite(unit) and unit > 0 else 1.0,
     )
 
 
-def _rectangle(value: Any) -> Rectangle | None:  # noqa: ANN401 - as above
-    """Read a rectangle, whose corners may be any two opposite ones; None for anything else."""
+def _corners(value: Any) -> list[float]:  # noqa: ANN401 - as above
+    """Read the numbers of a rectangle; none for anything else."""
     try:
-        found = [float(number.get_object()) for number in value]
+        return [float(number.get_object()) for number in value]
     except (AttributeError, TypeError, ValueError):
-        return None
+        return []
+
+
+def _rectangle(found: Sequence[float]) -> Rectangle | None:
+    """Read a rectangle, whose corners may be any two opposite ones; None for anything else."""
     if len(found) != _CORNERS or not all(map(math.isfinite, found)):
         return None
     x0, y0, x1, y1 = found

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from msb_seal.errors import PdfRefused
 from msb_seal.pdf.filters import MAX_DECODED_BYTES, decode
@@ -37,14 +37,16 @@ _SUBSECTION = re.compile(
 _ENTRY = re.compile(
     rb"[\x00\t\n\x0c\r ]*(\d{1,10})[\x00\t\n\x0c\r ]+(\d{1,5})[\x00\t\n\x0c\r ]+([nf])"
 )
+_REGULAR_ROW = re.compile(rb"(\d{10}) (\d{5}) ([nf])(?: \r| \n|\r\n)")
+_REGULAR_ROWS = re.compile(rb"(?:\d{10} \d{5} [nf](?: \r| \n|\r\n))*+")
+_ROW_BYTES = 20
 _STREAM = re.compile(rb"[\x00\t\n\x0c\r ]*stream(?:\r\n|\n|\r)")
 _ENDSTREAM = re.compile(rb"[\x00\t\n\x0c\r ]*endstream")
 _ENDOBJ = re.compile(rb"[\x00\t\n\x0c\r ]*(?:endstream[\x00\t\n\x0c\r ]*)?endobj")
 FREE, PLAIN, PACKED = 0, 1, 2
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """Where an object lies: at an offset, or at an index in an object stream; or nowhere."""
 
     kind: int
@@ -332,17 +334,31 @@ def _read_table(data: bytes, offset: int, position: int, end: int) -> Section:
         first, count = int(head[1]), int(head[2])
         if count > MAX_OBJECTS:
             _broken("too many cross-references")
-        for number in range(first, first + count):
-            row = _ENTRY.match(data, position)
-            if row is None:
-                _broken(f"a broken table of cross-references at {offset}")
-            position = row.end()
-            kind = PLAIN if row[3] == b"n" else FREE
-            _enter(entries, number, Entry(kind, int(row[1]), int(row[2])))
+        rows, position = _read_table_rows(data, position, count)
+        for number, (place, rest, used) in enumerate(rows, first):
+            kind = PLAIN if used == b"n" else FREE
+            _enter(entries, number, Entry(kind, int(place), int(rest)))
     trailer, stop = read_value(data, skip_blank(data, position) + len(b"trailer"))
     if not isinstance(trailer, dict):
         _broken("a trailer that is no dictionary")
     return Section(offset, entries, trailer, stop)
+
+
+def _read_table_rows(
+    data: bytes, position: int, count: int
+) -> tuple[Sequence[Sequence[bytes]], int]:
+    """Read rows of a table; all at once where each has its 20 bytes, as in nearly every file."""
+    regular = data[position : position + _ROW_BYTES * count]
+    if len(regular) == _ROW_BYTES * count and _REGULAR_ROWS.fullmatch(regular):
+        return _REGULAR_ROW.findall(regular), position + len(regular)
+    rows: list[Sequence[bytes]] = []
+    for _ in range(count):
+        row = _ENTRY.match(data, position)
+        if row is None:
+            _broken(f"a broken table of cross-references at {position}")
+        position = row.end()
+        rows.append(row.groups())
+    return rows, position
 
 
 def _read_rows(data: bytes, entries: Dictionary) -> dict[int, Entry]:

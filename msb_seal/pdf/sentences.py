@@ -131,6 +131,10 @@ DOCUMENT_SENTENCES: Final[Sentences] = {
         "页面上有印章图片，但它只是图片，背后没有签名",
         "a page shows a picture of a seal that is only a picture: no signature is behind it",
     ),
+    ("unsigned-seal-picture", "not-a-seal"): (
+        "签名显示了一张印章大小的图片，但它不是电子印章：图片不证明是谁，请看签名者",
+        "a signature that is no e-seal shows a picture as large as one, which proves nothing",
+    ),
     ("unsigned-seal-picture", "partly-searched"): (
         "页数过多，只检查了部分页面上的图片",
         "only some of the many pages were looked at for pictures of seals",

@@ -8,8 +8,7 @@ is goes by the SubFilter: see SignatureForm.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum
-from functools import cached_property
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from pyhanko.pdf_utils.generic import NumberObject, pdf_name
@@ -17,19 +16,15 @@ from pyhanko.sign.fields import FieldMDPAction, FieldMDPSpec, MDPPerm
 from pyhanko.sign.signers.cms_embedder import SigMDPSetup
 from pyhanko.sign.signers.pdf_byterange import SignatureObject
 
-from msb_identity.errors import AlgorithmRefused, KeyRefused
 from msb_identity.foundation.clock import aware
-from msb_identity.pki.keys import KeyKind
-from msb_seal.cms import oids
-from msb_seal.cms.making import prepare_cms
 from msb_seal.pdf.appearance import prepare_picture
 from msb_seal.pdf.embedding import write_unfilled
 from msb_seal.pdf.fields import add_field, open_field
 from msb_seal.pdf.opening import open_update, reading, refuse_forbidden, refused, signed_fields
 from msb_seal.pdf.pages import read_pages
 from msb_seal.pdf.texts import find_text
+from msb_seal.pdf.value import SignatureForm, SignatureValue, digest_name
 from msb_seal.placement import place_seal
-from msb_seal.seals.signing import SignatureTemplate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,28 +40,22 @@ if TYPE_CHECKING:
     from msb_seal.seals.sealer import Sealer, TimestampSource
     from msb_seal.seals.signing import PreparedSignature
 
+__all__ = [
+    "DEFAULT",
+    "TIMESTAMP_BYTES",
+    "PdfOptions",
+    "Permission",
+    "PreparedPdf",
+    "Remarks",
+    "SignatureForm",
+    "check_places",
+    "prepare_pdf",
+    "seal_pdf",
+    "sign_pdf",
+]
+
 TIMESTAMP_BYTES = 12_288
 """Room for a time-stamp token with its chain; those of public authorities have 3 to 8 KB."""
-_SIGNATURE_BYTES = 2_048  # what a signature value, names and attributes take, and more
-
-
-class SignatureForm(Enum):
-    """What stands in /Contents: the names of SubFilter and Filter."""
-
-    PADES = "/ETSI.CAdES.detached", "/Adobe.PPKLite"  # CMS as EN 319 142-1 profiles it
-    ADOBE = "/adbe.pkcs7.detached", "/Adobe.PPKLite"  # CMS as ISO 32000-1 12.8.3.3 has it
-    SES = "/GM.sm2seal", "/MSB.GMPkiLite"  # SES_Signature (GB/T 38540-2020): the seal itself
-    GM_CMS = "/GM.sm2cms.detached", "/MSB.GMPkiLite"  # CMS with the types of GM/T 0010
-
-    @property
-    def subfilter(self) -> str:
-        """The name by which readers know what the value is."""
-        return self.value[0]
-
-    @property
-    def filter(self) -> str:
-        """The name of the handler."""
-        return self.value[1]
 
 
 class Permission(IntEnum):
@@ -126,13 +115,21 @@ class PreparedPdf:
         """The document's digest, for the log: of the whole file but for the value."""
         return self.unfilled.digest
 
-    def finish(self, signature: bytes, *, timestamps: TimestampSource | None = None) -> bytes:
+    def finish(
+        self,
+        signature: bytes,
+        *,
+        timestamps: TimestampSource | None = None,
+        verify: bool = True,
+    ) -> bytes:
         """Put the signature in and give the PDF.
 
+        verify: False for a signer whose signatures were verified before, as in a batch.
         Raises as PreparedCms.finish or PreparedSignature.finish does; SealingRefused ("no-room")
         where the value is larger than what was prepared for.
         """
-        return self.unfilled.filled(self.signature.finish(signature, timestamps=timestamps))
+        value = self.signature.finish(signature, timestamps=timestamps, verify=verify)
+        return self.unfilled.filled(value)
 
 
 def prepare_pdf(
@@ -159,8 +156,8 @@ def prepare_pdf(
     """
     moment = aware(now).replace(microsecond=0)
     shown = picture if picture is not None or seal is None else seal.picture
-    value = _Value(options.form or _usual_form(certificate, seal), certificate, seal, options.chain)
-    _check_places(places, options, seal=seal, shown=shown)
+    value = SignatureValue.of(certificate, options.form, seal=seal, chain=options.chain)
+    check_places(places, options, seal=seal, shown=shown)
     writer = open_update(data)
     with reading():
         refuse_forbidden(writer, adds_to_pages=bool(places))
@@ -173,7 +170,7 @@ def prepare_pdf(
             writer,
             signing,
             value=_dictionary(value.form, options.remarks, room, moment),
-            digest=_digest_of(certificate),
+            digest=digest_name(certificate),
             permissions=_permissions(signing, options, certificate),
         )
     return PreparedPdf(value.prepare(unfilled, moment), moment, unfilled)
@@ -236,56 +233,7 @@ def sign_pdf(
     return prepared.finish(key.sign(prepared.to_sign), timestamps=timestamps)
 
 
-@dataclass(frozen=True)
-class _Value:
-    """What is to stand in /Contents; SealingRefused for what cannot."""
-
-    form: SignatureForm
-    certificate: Certificate
-    seal: ElectronicSeal | None
-    chain: Sequence[Certificate]
-
-    def __post_init__(self) -> None:
-        if self.form is SignatureForm.SES:
-            _ = self.template
-        if self.form is SignatureForm.GM_CMS and _kind(self.certificate) is not KeyKind.SM2:
-            raise refused("key", "国密形式须用 SM2 证书", "this form of signature needs an SM2 key")
-
-    @cached_property
-    def template(self) -> SignatureTemplate:
-        if self.seal is None:
-            raise refused("no-seal", "此形式须有印章", "this form of signature needs a seal")
-        return SignatureTemplate(self.seal, self.certificate)
-
-    @property
-    def room(self) -> int:
-        """How many bytes it may take."""
-        carried = sum(len(one.encoded) for one in (self.certificate, *self.chain))
-        names = 2 * len(self.certificate.issuer.encoded)
-        inside = len(self.template.seal.encoded) if self.form is SignatureForm.SES else 0
-        return _SIGNATURE_BYTES + carried + names + inside
-
-    def prepare(self, unfilled: Unfilled, moment: datetime) -> PreparedCms | PreparedSignature:
-        """Prepare it over a file."""
-        if self.form is SignatureForm.SES:
-            return self.template.prepare(unfilled.digest, property_info=unfilled.ranges, now=moment)
-        return prepare_cms(
-            digest=unfilled.digest,
-            certificate=self.certificate,
-            chain=self.chain,
-            gm=self.form is SignatureForm.GM_CMS,
-            # EN 319 142-1 table 1: in PAdES the time is in /M and not an attribute.
-            claims_time=self.form is not SignatureForm.PADES,
-            now=moment,
-        )
-
-
-def _usual_form(certificate: Certificate, seal: ElectronicSeal | None) -> SignatureForm:
-    is_sm2 = _kind(certificate) is KeyKind.SM2
-    return SignatureForm.SES if is_sm2 and seal is not None else SignatureForm.PADES
-
-
-def _check_places(
+def check_places(
     places: Sequence[Place],
     options: PdfOptions,
     *,
@@ -361,21 +309,8 @@ def _permissions(signing: SigningField, options: PdfOptions, certificate: Certif
         return None
     permitted = certify if certify is not None else allows
     return SigMDPSetup(
-        md_algorithm=_digest_of(certificate),
+        md_algorithm=digest_name(certificate),
         certify=certify is not None,
         field_lock=lock,
         docmdp_perms=None if permitted is None else MDPPerm(permitted),
     )
-
-
-def _digest_of(certificate: Certificate) -> str:
-    """Name the digest that goes with the certificate's key, as pyHanko spells it."""
-    return oids.DIGEST_NAMES[oids.OWN_DIGESTS[_kind(certificate)]].lower()
-
-
-def _kind(certificate: Certificate) -> KeyKind:
-    try:
-        return certificate.key.kind
-    except (KeyRefused, AlgorithmRefused) as error:
-        zh, en = "不能用此种密钥签章", f"no signing with this certificate: {error}"
-        raise refused("key", zh, en) from error

@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from msb_identity.foundation.report import ReportBuilder, Verdict
 from msb_identity.x509.revocation import RevocationPolicy
 from msb_seal.errors import PdfRefused
 from msb_seal.judging import Judging
+from msb_seal.pdf.coverings import find_coverings
 from msb_seal.pdf.dss import with_helpers
 from msb_seal.pdf.found import find_signatures, find_unlisted, in_order
 from msb_seal.pdf.judged import Case, Circumstances, judge_signature
-from msb_seal.pdf.page_tree import pages_of
-from msb_seal.pdf.red_pictures import MAX_DRAWN_PAGES, Box, can_show_red, find_red_seals, has_fields
 from msb_seal.pdf.revisions import MAX_HEAD_BYTES, PdfBytes, Revision
 from msb_seal.pdf.sentences import DOCUMENT_SENTENCES
-from msb_seal.pdf.syntax import Ref
+from msb_seal.pdf.shown import tell_pictures
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
     from datetime import datetime
 
     from msb_identity.foundation.report import Report
@@ -39,7 +36,6 @@ MAX_PDF_BYTES = 100_000_000
 MAX_SIGNATURES = 100
 """A crafted chain costs some 200 signature checks, and every signature has one."""
 MAX_ENDS_TRIED = 10
-MAX_SEARCHED_PAGES = 500
 _HEAD = b"%PDF-"
 _END = re.compile(
     rb"startxref[\x00\t\n\x0c\r ]+\d{1,12}[\x00\t\n\x0c\r ]+%%EOF[\t ]*(?:\r\n|\r|\n)?"
@@ -84,8 +80,9 @@ def judge_pdf(data: bytes, judging: Judging) -> Report:
             found = find_signatures(latest)
             strays, more = find_unlisted(data, found, latest)
             helped = replace(judging, trust=with_helpers(judging.trust, latest))
-            around = Circumstances(helped, file, latest, whole=whole)
             cases = [Case.of(one, file) for one in in_order([*found, *more])]
+            coverings = find_coverings(cases[:MAX_SIGNATURES], file)
+            around = Circumstances(helped, file, latest, whole=whole, coverings=coverings)
             _tell_all(builder, cases, strays, around)
     except PdfRefused as error:
         _tell_refused(builder, error)
@@ -104,7 +101,7 @@ def _tell_all(
     for report in _judge(cases, around):
         builder.add_signature(report)
     _tell_coverage(builder, cases, strays)
-    _tell_red_pictures(builder, cases, around)
+    tell_pictures(builder, cases, around.latest)
 
 
 def _read(builder: ReportBuilder, file: PdfBytes) -> tuple[Revision | None, bool]:
@@ -173,52 +170,6 @@ def _tell_coverage(builder: ReportBuilder, cases: list[Case], strays: list[int])
         builder.unknown("coverage", "unlisted-signature", ", ".join(map(str, strays[:5])))
     elif cases:
         builder.ok("coverage", detail=str(len(cases)))
-
-
-def _tell_red_pictures(builder: ReportBuilder, cases: list[Case], around: Circumstances) -> None:
-    """Say loudly where a page shows a seal that no signature is behind."""
-    revision = around.latest
-    try:
-        pages = pages_of(revision)
-        widgets = {w for case in cases for w in case.found.field.widgets if isinstance(w, Ref)}
-        suspects = [
-            number
-            for ref, number in islice(pages.items(), MAX_SEARCHED_PAGES)
-            if can_show_red(revision, revision.dictionary(ref), signed=widgets)
-        ]
-        signed: dict[int, list[Box]] = {}
-        for ref, box in _places(revision, widgets, pages):
-            signed.setdefault(pages[ref], []).append(box)
-        # The bytes of this revision, so that what is drawn is what was read.
-        data = around.file.data[: revision.end]
-        found = []
-        if suspects:
-            looks = (revision.dictionary(ref) for ref, n in pages.items() if n in suspects)
-            fields = any(has_fields(revision, page, signed=widgets) for page in looks)
-            found = find_red_seals(data, pages=suspects, signed=signed, with_forms=fields)
-    except PdfRefused as error:
-        builder.warning("unsigned-seal-picture", "not-searched", error.en)
-        return
-    if found:
-        builder.warning("unsigned-seal-picture", "found", "; ".join(found[:5]))
-    elif len(suspects) > MAX_DRAWN_PAGES or len(pages) > MAX_SEARCHED_PAGES:
-        builder.warning("unsigned-seal-picture", "partly-searched", f"{len(pages)} pages")
-    else:
-        builder.ok("unsigned-seal-picture", "none")
-
-
-def _places(
-    revision: Revision, widgets: Collection[Ref], pages: Mapping[Ref, int]
-) -> Iterator[tuple[Ref, Box]]:
-    """Give where signatures show themselves."""
-    for ref in islice(pages, MAX_SEARCHED_PAGES):
-        for value in revision.array(revision.dictionary(ref).get("Annots")):
-            if isinstance(value, Ref) and value in widgets:
-                corners = revision.array(revision.dictionary(value).get("Rect"))
-                numbers = [float(n) for n in corners if isinstance(n, int | float)]
-                if len(numbers) == 4:  # noqa: PLR2004 - two corners
-                    x1, y1, x2, y2 = numbers
-                    yield ref, Box(min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
 
 
 def _undecided(kind: str, code: str, detail: str = "") -> Report:

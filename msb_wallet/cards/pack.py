@@ -140,11 +140,15 @@ class CardPack:
         if aware(now) >= holder.expires_at:
             message = "the access token has expired: sign in again"
             raise PresentRefused(message)
-        person = self._accounts.get(holder.subject)
-        if person is None or person.level < LEAST_LEVEL:
-            message = f"cards need an account of real-name level {LEAST_LEVEL} or more"
+        person = self._accounts.get(holder.subject, now=now)
+        number = None if person is None else person.verified_identity_number
+        if person is None or number is None or person.level < LEAST_LEVEL:
+            message = (
+                f"cards need an account of real-name level {LEAST_LEVEL} or more,"
+                " with a proven identity number"
+            )
             raise PresentRefused(message)
-        return person.identity_number
+        return number
 
 
 def printed_code(licence: StoredLicence) -> str:

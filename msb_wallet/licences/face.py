@@ -1,8 +1,9 @@
-"""The printed face (照面) of a licence, as an OFD page: what a person reads, and what gets a seal.
+"""The printed face (照面) of a licence, as OFD or PDF: what a person reads, and what gets a seal.
 
 A FacePrinter is prepared once for a type of licence: frame, labels and fonts. Each face adds the
 holder's values and the static code. The data go along as an attachment, by the pinyin codes of GB/T
-36903, and the identifier as CustomData. Source: GB/T 33190-2016 for the document.
+36903, and the identifier as CustomData. OFD and PDF are one composition. Sources: GB/T 33190-2016
+and ISO 32000-1 for the documents.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from msb_identity.foundation import strict_json
+from msb_seal.drawing import to_pdf
+from msb_seal.drawing.canvas import SceneCanvas
 from msb_seal.drawing.fontfile import PreparedFont
 from msb_seal.ofd.compose import OfdBuilder, PageTemplate
 from msb_wallet.errors import TypeRefused
 
 if TYPE_CHECKING:
     from msb_seal.drawing import Color
-    from msb_seal.ofd.canvas import Canvas
+    from msb_seal.drawing.canvas import PageCanvas
     from msb_seal.ofd.package import OfdPackage
     from msb_wallet.licences.identifier import LicenceIdentifier
     from msb_wallet.licences.model import Licence
@@ -63,7 +66,7 @@ class FacePrinter:
     def print(
         self, licence: Licence, identifier: LicenceIdentifier, *, code_png: bytes | None = None
     ) -> OfdPackage:
-        """Compose the face of a licence, ready to be sealed.
+        """Compose the face of a licence as OFD, ready to be sealed.
 
         code_png: the picture of its static code. OfdRefused for a name with a character that the
         font lacks.
@@ -73,22 +76,44 @@ class FacePrinter:
             title=self.type.name,
             author=licence.authority.name,
             created=licence.issued_on,
-            custom={"ZZBS": str(identifier), "ZZLXDM": self.type.code},
+            custom=self._named(identifier),
             template=self.template,
         )
-        page = builder.page()
-        for (y, size), value in zip(_lines(self.type), _values(licence), strict=True):
-            page.text(
-                value, x_mm=_VALUE_X, y_mm=y, size_mm=size, width_mm=_RIGHT - _VALUE_X, font="song"
-            )
-        if code_png is not None:
-            page.image(code_png, x_mm=_LABEL_X, y_mm=_FOOT, width_mm=_CODE_MM, height_mm=_CODE_MM)
-        _draw_foot(page, licence, identifier)
+        _draw_values(builder.page(), licence, identifier, code_png)
         builder.attach("licence", strict_json.dump(licence.elements()), extension="json")
         return builder.to_package()
 
+    def print_pdf(
+        self, licence: Licence, identifier: LicenceIdentifier, *, code_png: bytes | None = None
+    ) -> bytes:
+        """Compose the same face as PDF; DrawingRefused where `print` raises OfdRefused."""
+        page = SceneCanvas(self.fonts, width_mm=WIDTH_MM, height_mm=HEIGHT_MM)
+        _draw_frame(page, self.type)
+        _draw_values(page, licence, identifier, code_png)
+        return to_pdf(
+            page.scene(title=self.type.name),
+            information={"Author": licence.authority.name, **self._named(identifier)},
+            attachments={"licence.json": strict_json.dump(licence.elements())},
+        )
 
-def _draw_frame(canvas: Canvas, type_: LicenceType) -> None:
+    def _named(self, identifier: LicenceIdentifier) -> dict[str, str]:
+        """Give what the document says of itself by the names of GB/T 36903."""
+        return {"ZZBS": str(identifier), "ZZLXDM": self.type.code}
+
+
+def _draw_values(
+    page: PageCanvas, licence: Licence, identifier: LicenceIdentifier, code_png: bytes | None
+) -> None:
+    for (y, size), value in zip(_lines(licence.type), _values(licence), strict=True):
+        page.text(
+            value, x_mm=_VALUE_X, y_mm=y, size_mm=size, width_mm=_RIGHT - _VALUE_X, font="song"
+        )
+    if code_png is not None:
+        page.image(code_png, x_mm=_LABEL_X, y_mm=_FOOT, width_mm=_CODE_MM, height_mm=_CODE_MM)
+    _draw_foot(page, licence, identifier)
+
+
+def _draw_frame(canvas: PageCanvas, type_: LicenceType) -> None:
     for margin, line in ((7.0, 1.0), (9.0, 0.3)):
         canvas.rectangle(
             margin,
@@ -132,7 +157,7 @@ def _lines(type_: LicenceType) -> list[tuple[float, float]]:
     return [(_FIRST_LINE + n * step, size) for n in range(count)]
 
 
-def _draw_foot(page: Canvas, licence: Licence, identifier: LicenceIdentifier) -> None:
+def _draw_foot(page: PageCanvas, licence: Licence, identifier: LicenceIdentifier) -> None:
     room = {"x_mm": 116.0, "width_mm": 74.0, "align": "center"}
     page.text(licence.authority.name, y_mm=105, size_mm=4.6, **room)  # type: ignore[arg-type]
     page.text(SEAL_KEYWORD, y_mm=112, size_mm=3.4, font="hei", color=_LABEL, **room)  # type: ignore[arg-type]

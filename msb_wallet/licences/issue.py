@@ -25,7 +25,7 @@ from msb_identity.foundation import audit, strict_json
 from msb_identity.foundation.clock import aware, seconds
 from msb_identity.foundation.protect import Place, mask_name
 from msb_identity.foundation.rotation import SealedTable
-from msb_identity.people.accounts import IDENTITY_NUMBER_DOMAIN
+from msb_identity.people.identifiers import IDENTITY_NUMBER_DOMAIN
 from msb_wallet.credentials.compact import (
     Credential,
     StatusReference,

@@ -11,15 +11,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from msb_identity.foundation import protect
 from msb_identity.foundation.protect import Protector
 from msb_identity.foundation.store import Store
-from msb_identity.people import accounts
-from msb_identity.people.accounts import Accounts
-from msb_identity.signin import limits, sms
+from msb_identity.people import Accounts
 from msb_identity.signin.sms import SmsSignIn
-from msb_identity.sso import sessions
 from msb_identity.sso.sessions import Session, Sessions
+from msb_identity.tables import TABLES
 from tests.support import run_race
 
 if TYPE_CHECKING:
@@ -27,18 +24,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy import MetaData
 
-    from msb_identity.people.accounts import Person
+    from msb_identity.people import Person
     from msb_identity.sso.sessions import NewSession
 
 NAME, NUMBER, MOBILE = "张三", "11010519491231002X", "13800138000"
 NOW = datetime(2026, 1, 31, 4, 0, tzinfo=UTC)
-TABLES = (
-    protect.metadata,
-    accounts.metadata,
-    limits.metadata,
-    sms.metadata,
-    sessions.metadata,
-)
 
 
 @dataclass

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import update
 
 from msb_identity.errors import AccountRefused, IdentifierRefused, ProtectionError
-from msb_identity.people.accounts import IDENTITY_NUMBER_DOMAIN, people
+from msb_identity.people.identifiers import IDENTITY_NUMBER_DOMAIN
+from msb_identity.people.tables import people
 
 if TYPE_CHECKING:
     from tests.identity.conftest import Race, World

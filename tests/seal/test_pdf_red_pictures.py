@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tracemalloc
 import zlib
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from msb_identity.foundation.report import Outcome, Report
 from msb_seal.errors import PdfRefused
-from msb_seal.pdf.red_pictures import find_red_seals
+from msb_seal.pdf.drawn.seals import find_red_seals
 from msb_seal.pdf.verify import check_pdf
 from msb_seal.pictures import NameSeal, RoundSeal, draw
 from tests.identity.authorities import NOW, trusting
@@ -154,7 +155,7 @@ def test_other_things_are_no_seal(name: str) -> None:
     assert check(document(OTHERS[name])) == (Outcome.OK, "none")
 
 
-def test_what_a_signature_shows_is_no_unsigned_seal() -> None:
+def test_what_a_seal_shows_is_no_unsigned_seal_and_what_another_signature_shows_is_told() -> None:
     look = stream(
         b"q 119 0 0 119 0 0 cm /Im Do Q",
         b"/Type/XObject/Subtype/Form/BBox[0 0 119 119]/Resources<</XObject<</Im 30 0 R>>>>",
@@ -162,9 +163,11 @@ def test_what_a_signature_shows_is_no_unsigned_seal() -> None:
     shown = Sign(
         widget=b"/Rect[300 200 419 319]/AP<</N 50 0 R>>", more={50: look, **image(seal_png())}
     )
-    assert check(signed(document({4: BASE[4]}), shown)) == (Outcome.OK, "none")
+    assert check(signed(document({4: BASE[4]}), shown)) == (Outcome.WARNING, "not-a-seal")
+    as_seal = replace(shown, sub_filter=b"GM.sm2seal")
+    assert check(signed(document({4: BASE[4]}), as_seal)) == (Outcome.OK, "none")
     both = document({**page(b"1 0 0 RG 0 0 m 1 1 l S"), 4: drawn_ring(b"1 0 0")[4]})
-    assert check(signed(both, shown)) == (Outcome.WARNING, "found")
+    assert check(signed(both, as_seal)) == (Outcome.WARNING, "found")
 
 
 def test_an_unsigned_field_with_a_picture_is_told() -> None:

@@ -31,7 +31,12 @@ OTHER_NUMBER = "440524188001010014"
 def register(world: World, *, level: int, number: str = OTHER_NUMBER) -> VerifiedToken:
     """Another person, signed in."""
     person = world.accounts.register(
-        name="李四", identity_number=number, mobile="13900139000", level=level, method="x", now=NOW
+        name="李四",
+        identity_number=number,
+        mobile="13900139000",
+        level=level,
+        method="counter",
+        now=NOW,
     )
     return token_of(person.id)
 

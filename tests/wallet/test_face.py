@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 
+import pypdfium2
 import pytest
+from PIL import Image, ImageChops
 
-from msb_seal.errors import OfdRefused
+from msb_seal.errors import DrawingRefused, OfdRefused
 from msb_seal.ofd.reading import find_text, render_page
 from msb_wallet.codes.qr import draw_png, read_picture
 from msb_wallet.errors import TypeRefused
@@ -15,6 +18,7 @@ from msb_wallet.licences.face import HEIGHT_MM, MAX_LINES, SEAL_KEYWORD, WIDTH_M
 from msb_wallet.licences.identifier import LicenceIdentifier
 from msb_wallet.licences.model import licence_from_row
 from msb_wallet.licences.types import ExtensionField, builtin_type
+from tests.seal.pdf_documents import seen
 from tests.wallet.support_licences import AUTHORITY, NOW, good_row
 
 TYPE = builtin_type("special-operation")
@@ -89,3 +93,30 @@ def test_a_long_name_is_set_smaller_and_a_type_of_many_fields_has_room() -> None
 def test_a_name_that_the_font_cannot_show_is_refused(printer: FacePrinter) -> None:
     with pytest.raises(OfdRefused, match="U\\+1F600"):
         printer.print(replace(LICENCE, holder_name="张\U0001f600"), IDENTIFIER)
+
+
+def test_the_face_as_pdf_looks_like_the_one_as_ofd(printer: FacePrinter) -> None:
+    code = draw_png(CODE, module_pixels=4)
+    as_pdf = printer.print_pdf(LICENCE, IDENTIFIER, code_png=code)
+    as_ofd = render_page(printer.print(LICENCE, IDENTIFIER, code_png=code), 1, dpi=127)
+    with pypdfium2.PdfDocument(as_pdf) as document:
+        words = document[0].get_textpage().get_text_bounded()
+        assert document.get_attachment(0).get_name() == "licence.json"
+        attached = bytes(document.get_attachment(0).get_data())
+        assert document.get_metadata_dict()["Title"] == TYPE.name
+    assert json.loads(attached) == LICENCE.elements()
+    other = Image.open(io.BytesIO(as_ofd)).convert("L")
+    drawn = seen(as_pdf).convert("L").resize(other.size)  # pdfium rounds a size up
+    # The same outlines, drawn as text and as paths: they differ at edges of strokes alone.
+    difference = ImageChops.difference(drawn, other)
+    assert sum(level * count for level, count in enumerate(difference.histogram())) < 0.01 * (
+        255 * drawn.width * drawn.height
+    )
+    for text in (LICENCE.holder_name, LICENCE.number, SEAL_KEYWORD, str(IDENTIFIER)):
+        assert text in words
+    assert printer.print_pdf(LICENCE, IDENTIFIER, code_png=code) == as_pdf
+
+
+def test_a_name_that_the_font_cannot_show_is_refused_in_a_pdf_too(printer: FacePrinter) -> None:
+    with pytest.raises(DrawingRefused, match="U\\+1F600"):
+        printer.print_pdf(replace(LICENCE, holder_name="张\U0001f600"), IDENTIFIER)

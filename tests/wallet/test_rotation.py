@@ -22,8 +22,7 @@ from msb_identity.foundation.rotation import (
 )
 from msb_identity.foundation.secret_ring import SecretRing
 from msb_identity.foundation.store import Store
-from msb_identity.people import accounts
-from msb_identity.people.accounts import Accounts
+from msb_identity.people import Accounts, records
 from msb_identity.pki.keys import KeyKind, generate_key
 from msb_wallet.cli import main
 from msb_wallet.folder import TABLES
@@ -125,7 +124,9 @@ def test_old_values_open_after_a_rotation_and_new_ones_elsewhere(
     assert other.protector.seal("x", PLACE)[4] == 2
 
 
-@pytest.mark.parametrize("sealed", [accounts.SEALED, issue.SEALED], ids=["people", "licences"])
+@pytest.mark.parametrize(
+    "sealed", [records.SEALED_IDENTIFIERS, issue.SEALED], ids=["people", "licences"]
+)
 def test_resealing_goes_by_pages_and_on_after_a_stop(office: Office, sealed: object) -> None:
     assert isinstance(sealed, SealedTable)
     office.protector.rotate()
@@ -225,7 +226,7 @@ def test_two_rows_ciphertexts_swapped_do_not_open(office: Office) -> None:
 
 
 def rebuild_all(office: Office) -> None:
-    for sealed in (accounts.SEALED, issue.SEALED):
+    for sealed in (records.SEALED_IDENTIFIERS, issue.SEALED):
         list(rebuild(office.store, office.protector, sealed, page=3))
 
 

@@ -1,0 +1,245 @@
+"""The token endpoint: a code, a refresh token or a client's own name for tokens.
+
+RFC 6749 sections 4.1.3, 4.4, 5 and 6; OpenID Connect Core section 3.1.3. What stands behind a grant
+(session, client, mandate, real-name level) is asked anew each time, so that what has ended brings
+no more tokens, whatever was stored. What a grant finds out is committed before it is refused.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from msb_identity.errors import OAuthRefused
+from msb_identity.foundation.clock import seconds
+from msb_identity.sso.authorize import allowed_scope, audiences, level_needed
+from msb_identity.sso.basis import Basis
+from msb_identity.sso.claims import TOKEN_LIFE
+from msb_identity.sso.clients import Grant
+from msb_identity.sso.codes import invalid_code, redeem_code
+from msb_identity.sso.http import json_response
+from msb_identity.sso.idtokens import sign_id_token
+from msb_identity.sso.logout_queue import remember_client, session_is_over
+from msb_identity.sso.parts import Endpoint
+from msb_identity.sso.refresh import Finding
+from msb_identity.sso.scopes import OPENID
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+    from msb_identity.sso.authorizations import Authorization
+    from msb_identity.sso.clients import Client
+    from msb_identity.sso.http import Parameters, WebRequest, WebResponse
+    from msb_identity.sso.parts import Parts
+    from msb_identity.sso.sessions import Session
+
+_NO_SUCH_GRANT = "unsupported_grant_type"
+_log = logging.getLogger(__name__)
+
+
+def token(parts: Parts, request: WebRequest, *, now: datetime) -> WebResponse:
+    """Answer a token request; OAuthRefused with a code of RFC 6749 section 5.2."""
+    form = request.form_parameters()
+    where = parts.address(Endpoint.TOKEN)
+    client = parts.authenticator.authenticate(request, form, endpoint=where, now=now)
+    named = form.get("grant_type", "")
+    if named not in _GRANTS:
+        raise OAuthRefused(_NO_SUCH_GRANT, "grant_type is none that this provider has")
+    grant = Grant(named)
+    if grant not in client.registration.grants:
+        raise OAuthRefused("unauthorized_client", "the client is not registered for this grant")
+    return json_response(_GRANTS[grant](parts, client, form, now))
+
+
+def _by_code(parts: Parts, client: Client, form: Parameters, now: datetime) -> dict[str, object]:
+    """RFC 6749 section 4.1.3, with the code verifier of RFC 7636 section 4.5."""
+    family = parts.refresh.new_family() if Grant.REFRESH_TOKEN in client.registration.grants else ""
+    refresh_token = ""
+    with parts.store.write(locks=()) as connection:
+        redeemed = redeem_code(
+            connection,
+            form.get("code", ""),
+            client_id=client.id,
+            redirect_address=form.get("redirect_uri"),
+            verifier=form.get("code_verifier", ""),
+            family=family or None,
+            now=now,
+        )
+        authorization = redeemed.authorization
+        session = None if redeemed.reused else parts.sessions.get(authorization.sid)
+        if redeemed.reused:  # to be committed
+            _end_grant(parts, connection, authorization, redeemed.family, now)
+        elif session is not None and family:
+            refresh_token = parts.refresh.begin(
+                connection, family, authorization, expires_at=session.expires_at, now=now
+            )
+        if session is not None:
+            remember_client(connection, client, authorization, session, now=now)
+    if redeemed.reused:
+        _log.warning("token: client %s: a code was used twice", client.id)
+        raise invalid_code("reused")
+    session = _still_good(parts, client, authorization, issued_at=now, now=now)
+    return _answer(
+        parts, client, authorization, session, refresh_token, nonce=redeemed.nonce, now=now
+    )
+
+
+def _by_refresh_token(
+    parts: Parts, client: Client, form: Parameters, now: datetime
+) -> dict[str, object]:
+    """RFC 6749 section 6, rotating as RFC 9700 section 4.14.2 demands of public clients."""
+    with parts.store.write(locks=()) as connection:
+        exchanged = parts.refresh.exchange(
+            connection, form.get("refresh_token", ""), client_id=client.id, now=now
+        )
+        if exchanged is not None and exchanged[0].finding is Finding.REUSED:
+            family = exchanged[0]
+            parts.cutoffs.end_grant(connection, family.authorization.sid, client.id, now)
+    if exchanged is None:
+        raise _invalid_token("unknown")
+    family, following = exchanged
+    if family.finding is Finding.REUSED:
+        _log.warning("token: client %s: an old refresh token was used", client.id)
+    if not family.is_good:
+        raise _invalid_token(str(family.finding))
+    narrowed = _narrowed(family.authorization, form.get("scope"))
+    session = _still_good(parts, client, narrowed, issued_at=family.began_at, now=now)
+    return _answer(parts, client, narrowed, session, following, nonce=None, now=now)
+
+
+def _by_client(parts: Parts, client: Client, form: Parameters, now: datetime) -> dict[str, object]:
+    """RFC 6749 section 4.4: a department's system signs itself in; nobody stands behind it."""
+    default = " ".join(word for word in client.registration.scopes if word not in parts.scopes)
+    asked = form.get("scope", default)
+    scope = ()
+    if asked:
+        scope = tuple(w for w in allowed_scope(client, asked) if w not in parts.scopes)
+    if asked and not scope:
+        raise OAuthRefused("invalid_scope", "these scopes need a person who has signed in")
+    access = parts.tokens.issue_to_client(
+        client.id,
+        audience=audiences(parts, client, form.get("resource"), scope),
+        scope=" ".join(scope),
+        kind=client.registration.token_key,
+        now=now,
+    )
+    life = int(TOKEN_LIFE.total_seconds())
+    return _bearer(access, life) | ({"scope": " ".join(scope)} if scope else {})
+
+
+_GRANTS = {
+    Grant.AUTHORIZATION_CODE: _by_code,
+    Grant.REFRESH_TOKEN: _by_refresh_token,
+    Grant.CLIENT_CREDENTIALS: _by_client,
+}
+
+
+def _still_good(
+    parts: Parts,
+    client: Client,
+    authorization: Authorization,
+    *,
+    issued_at: datetime,
+    now: datetime,
+) -> Session:
+    """Give the session if all that the authorisation rests on is as it was; else `invalid_grant`.
+
+    issued_at: when the code or the first refresh token was given out.
+    """
+    session = parts.sessions.get(authorization.sid)
+    if session is None or session.subject != authorization.subject or not session.is_live(now):
+        raise _invalid_token("session-ended")
+    acting = authorization.acting
+    basis = Basis.of(
+        iat=seconds(issued_at),
+        sid=session.sid,
+        sub=session.subject if acting is None else acting.firm_id,
+        actor=None if acting is None else session.subject,
+        mandate=None if acting is None else acting.mandate_id,
+    )
+    if issued_at != now and parts.cutoffs.is_cut(basis):
+        raise _invalid_token("cut-off")
+    level = level_needed(parts, client, authorization.scope)
+    if parts.subjects.level(session, now=now) < level:
+        raise _invalid_token("level-too-low")
+    if acting is not None:
+        scope = client.mandate_scope
+        found = parts.subjects.acting(session, acting.firm_id, scope=scope, now=now)
+        if found != acting:
+            raise _invalid_token("mandate-ended")
+    return session
+
+
+def _answer(
+    parts: Parts,
+    client: Client,
+    authorization: Authorization,
+    session: Session,
+    refresh_token: str,
+    *,
+    nonce: str | None,
+    now: datetime,
+) -> dict[str, object]:
+    scope = " ".join(authorization.scope)
+    kind = client.registration.token_key
+    access = parts.tokens.issue(
+        session,
+        audience=authorization.audience,
+        client_id=client.id,
+        scope=scope,
+        acting=authorization.acting,
+        roles=parts.subjects.roles(session, now=now),
+        kind=kind,
+        now=now,
+    )
+    life = min(seconds(now + TOKEN_LIFE), seconds(session.expires_at)) - seconds(now)
+    answer = _bearer(access, life) | {"scope": scope}
+    if refresh_token:
+        answer["refresh_token"] = refresh_token
+    if OPENID in authorization.scope:
+        answer["id_token"] = sign_id_token(
+            session,
+            parts.ring.signer(kind, now=now),
+            issuer=parts.issuer,
+            client_id=client.id,
+            nonce=nonce,
+            access_token=access,
+            acting=authorization.acting,
+            now=now,
+        )
+    return answer
+
+
+def _bearer(access_token: str, life_seconds: int) -> dict[str, object]:
+    return {"access_token": access_token, "token_type": "Bearer", "expires_in": life_seconds}
+
+
+def _end_grant(
+    parts: Parts,
+    connection: Connection,
+    authorization: Authorization,
+    family: str | None,
+    now: datetime,
+) -> None:
+    """End what a code brought: its refresh tokens and its client's access tokens in the session."""
+    if family is not None:
+        parts.refresh.end(connection, family, now=now)
+    parts.cutoffs.end_grant(connection, authorization.sid, authorization.client_id, now)
+
+
+def _narrowed(authorization: Authorization, asked: str | None) -> Authorization:
+    """RFC 6749 section 6: a refresh may ask for less, never for more."""
+    if asked is None:
+        return authorization
+    words = tuple(dict.fromkeys(word for word in asked.split(" ") if word))
+    if not words or not {*words} <= {*authorization.scope}:
+        raise OAuthRefused("invalid_scope", "the scope is wider than what was granted")
+    return replace(authorization, scope=words)
+
+
+def _invalid_token(detail: str) -> OAuthRefused:
+    return OAuthRefused("invalid_grant", "the token is not valid", detail=f"grant: {detail}")

@@ -1,0 +1,107 @@
+"""Whether what was put on a page hides what it showed before.
+
+A seal may lie over text: it must stay legible. Judged by contrast in small cells: where ink stood
+out from paper before, it must still do so after, in some colour. A seal multiplied over the page
+leaves black text as it was; an opaque box leaves nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PIL import ImageStat
+
+from msb_seal.pdf.drawn.pages import Corners, draw, in_picture, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from PIL.Image import Image
+
+MAX_PAGES = 200
+_PIXELS_PER_MM, _CELL_PIXELS = 3, 6
+_MIN_CONTRAST = 60  # of 255: what can be read
+_KEPT = 0.3
+_MIN_INK = 3  # pixels of a cell
+_LIGHTER = 40  # of 255
+_Edges = tuple[int, int, int, int]
+
+
+def find_hidden(
+    data: bytes,
+    *,
+    before: int,
+    places: Mapping[str, Sequence[Corners]],
+    seals: Mapping[str, Sequence[Corners]],
+) -> list[str]:
+    """Say of which pages something can no longer be read, as "page: hidden cells of all".
+
+    before: how many of the bytes were the earlier file. places: by a page's number, from 0, the
+    rectangles that something new is in; seals: those where earlier signatures show themselves.
+    Raises PdfRefused if the pages cannot be drawn.
+    """
+    found = []
+    with opened(data[:before]) as first, opened(data) as second:
+        for number, boxes in list(places.items())[:MAX_PAGES]:
+            if int(number) >= min(len(first), len(second)):
+                continue
+            old, where = draw(first, int(number), _PIXELS_PER_MM)
+            new, _ = draw(second, int(number), _PIXELS_PER_MM)
+            cells = {cell for box in boxes for cell in _cells(in_picture(where, box), old)}
+            inked = [cell for cell in sorted(cells) if _has_ink(old.crop(cell))]
+            sealed = [in_picture(where, box) for box in seals.get(number, ())]
+            hidden = [
+                cell
+                for cell in inked
+                if _is_hidden(old.crop(cell), new.crop(cell), may_merge=_meets(cell, sealed))
+            ]
+            if hidden:
+                found.append(f"{int(number) + 1}:{len(hidden)}:{len(inked)}")
+    return found
+
+
+def _cells(box: _Edges, picture: Image) -> list[_Edges]:
+    left, top, right, bottom = box
+    side = _CELL_PIXELS
+    return [
+        (x, y, x + side, y + side)
+        for x in range(max(0, left // side * side), min(right + 1, picture.width), side)
+        for y in range(max(0, top // side * side), min(bottom + 1, picture.height), side)
+    ]
+
+
+def _has_ink(cell: Image) -> bool:
+    """Whether there is something dark on something light, or the other way round."""
+    counts = cell.convert("L").histogram()
+    low, high = _ends(counts)
+    return high - low >= _MIN_CONTRAST and sum(counts[: (low + high) // 2 + 1]) >= _MIN_INK
+
+
+def _meets(cell: _Edges, boxes: Sequence[_Edges]) -> bool:
+    left, top, right, bottom = cell
+    return any(left < x2 and x1 < right and top < y2 and y1 < bottom for x1, y1, x2, y2 in boxes)
+
+
+def _is_hidden(old: Image, new: Image, *, may_merge: bool) -> bool:
+    """Whether the ink of a cell no longer stands out in any colour.
+
+    may_merge: red over red leaves nothing to tell apart, and is what seals over seals do: there,
+    ink is hidden only where it became lighter.
+    """
+    grey = old.convert("L")
+    low, high = _ends(grey.histogram())
+    middle = (low + high) // 2
+    ink = grey.point(lambda value: 255 if value <= middle else 0)
+    paper = grey.point(lambda value: 0 if value <= middle else 255)
+    wanted = max(_MIN_CONTRAST / 2, _KEPT * (high - low))
+    on_ink, on_paper = ImageStat.Stat(new, ink).mean, ImageStat.Stat(new, paper).mean
+    if may_merge:
+        was = ImageStat.Stat(old, ink).mean
+        return max(now - one for one, now in zip(was, on_ink, strict=True)) > _LIGHTER
+    return max(two - one for one, two in zip(on_ink, on_paper, strict=True)) < wanted
+
+
+def _ends(counts: list[int]) -> tuple[int, int]:
+    """Give the darkest and the lightest grey that there is."""
+    found = [grey for grey, count in enumerate(counts) if count]
+    return min(found), max(found)

@@ -1,0 +1,128 @@
+"""A later signature may lie over the page, and may not hide what stands there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from msb_identity.foundation.report import Outcome, Verdict
+from msb_identity.pki.keys import KeyKind
+from msb_identity.x509.trust import TrustStore
+from msb_seal.pdf.verify import check_pdf
+from msb_seal.pictures import RoundSeal, draw
+from msb_seal.placement import At, Straddle
+from msb_seal.seals.model import SealPicture
+from tests.identity.authorities import NOW, trusting
+from tests.seal import cms_world
+from tests.seal.makers import world
+from tests.seal.pdf_documents import plain
+from tests.seal.pdf_files import BASE, FORM, PAGE, ROOT, Sign, document, signed, stream, updated
+from tests.seal.pdf_sealing import sealed, signed_with
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from msb_identity.foundation.report import Report
+
+TRUST = trusting(ROOT)
+OVER = b"/Rect[60 690 300 730]/AP<</N 50 0 R>>"
+"""Where BASE says "100 yuan"."""
+BESIDE = b"/Rect[60 590 300 630]/AP<</N 50 0 R>>"
+SECOND = Sign(field_number=40, name=b"Sig2", fields=b"7 0 R 20 0 R 40 0 R", widget=OVER)
+
+
+def look(content: bytes, *, blend: bytes = b"Normal") -> Mapping[int, bytes]:
+    state = b"/Resources<</ExtGState<</G<</BM/%s>>>>>>" % blend
+    return {50: stream(b"/G gs " + content, b"/Type/XObject/Subtype/Form/BBox[0 0 240 40]" + state)}
+
+
+BOX = b"rg 0 0 240 40 re f"
+HIDING: Mapping[str, Mapping[int, bytes]] = {
+    "a white box": look(b"1 1 1 " + BOX),
+    "a red box": look(b"1 0 0 " + BOX),
+    "a black box, multiplied": look(b"0 0 0 " + BOX, blend=b"Multiply"),
+}
+
+
+def report(first: bytes, how: Sign) -> Report:
+    return check_pdf(signed(first, how), trust=TRUST, at=NOW)
+
+
+def told(given: Report) -> tuple[Outcome, str]:
+    step = given.signatures[0].step("later-changes")
+    return step.outcome, step.detail
+
+
+@pytest.mark.parametrize("name", HIDING)
+def test_a_later_signature_that_hides_text_is_a_forbidden_change(name: str) -> None:
+    found = report(signed(document()), replace(SECOND, more=HIDING[name]))
+    assert told(found) == (Outcome.FAILED, "field Sig2: it hides what page 1 shows")
+    assert found.verdict is Verdict.INVALID
+
+
+HONEST: Mapping[str, tuple[bytes, Mapping[int, bytes]]] = {
+    "a red box, multiplied": (OVER, look(b"0.9 0 0.07 " + BOX, blend=b"Multiply")),
+    "lines around the text": (OVER, look(b"1 0 0 RG 1 1 238 38 re S")),
+    "a box where nothing stands": (BESIDE, look(b"1 1 1 " + BOX)),
+    "words where nothing stands": (BESIDE, look(b"0 g 9 9 60 9 re f")),
+}
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_a_later_signature_that_leaves_the_text_legible_is_allowed(name: str) -> None:
+    widget, more = HONEST[name]
+    found = report(signed(document()), replace(SECOND, widget=widget, more=more))
+    assert found.verdict is Verdict.VALID, found.as_text()
+
+
+def test_what_hides_a_part_of_the_text_is_left_open() -> None:
+    part = look(b"1 1 1 rg 10 8 12 16 re f")
+    found = report(signed(document()), replace(SECOND, more=part))
+    assert told(found)[0] is Outcome.UNKNOWN
+    assert found.verdict is Verdict.INDETERMINATE
+
+
+def test_a_signature_over_half_of_the_page_is_left_open() -> None:
+    wide = look(b"1 0 0 RG 0 0 1 1 re S")
+    found = report(
+        signed(document()),
+        replace(SECOND, widget=b"/Rect[0 0 595 600]/AP<</N 50 0 R>>", more=wide),
+    )
+    assert told(found) == (Outcome.UNKNOWN, "field Sig2: it covers too much of page 1")
+
+
+def test_a_field_that_was_there_when_it_was_signed_may_hide_what_is_under_it() -> None:
+    """Its signer saw the field, and signed."""
+    waiting = b"<</Type/Annot/Subtype/Widget/FT/Sig/T(Sig2)/F 132/P 3 0 R%s>>"
+    fields = b"7 0 R 40 0 R"
+    data = document({3: PAGE % fields, 5: FORM % fields, 40: waiting % b"/Rect[60 690 300 730]"})
+    first = signed(data, Sign(fields=b"7 0 R 40 0 R 20 0 R"))
+    how = replace(SECOND, fields=b"7 0 R 40 0 R 20 0 R", more=HIDING["a white box"])
+    assert report(first, how).verdict is Verdict.VALID
+
+
+def test_an_appearance_put_over_the_page_before_it_is_signed_hides_all_the_same() -> None:
+    """In two updates: the field with its look first, its signature afterwards."""
+    fields = b"7 0 R 20 0 R 40 0 R"
+    field = b"<</Type/Annot/Subtype/Widget/FT/Sig/T(Sig2)/F 132/P 3 0 R%s>>" % OVER
+    objects = {3: PAGE % fields, 5: FORM % fields, 40: field, **HIDING["a white box"]}
+    found = report(updated(signed(document()), objects), replace(SECOND, more={4: BASE[4]}))
+    assert told(found)[0] is Outcome.FAILED
+
+
+def round_seal(name: str) -> SealPicture:
+    return SealPicture("PNG", draw(RoundSeal(name)).png(dpi=150), 42, 42)
+
+
+@pytest.mark.parametrize("places", [[At(1, 85, 180)], [Straddle(), At(1, 85, 180)]])
+def test_seals_of_two_offices_over_the_same_words_are_valid(places: list[At | Straddle]) -> None:
+    one = sealed(plain(3), places=places)
+    both = signed_with(
+        KeyKind.P256, one, places=places, picture=round_seal("鄂尔多斯市康巴什区教育局")
+    )
+    trust = TrustStore((*world(KeyKind.SM2).trust.anchors, *cms_world.TRUST.anchors))
+    found = check_pdf(both, trust=trust, at=NOW)
+    assert found.verdict is Verdict.VALID, found.as_text()
+    assert len(found.signatures) == 2
