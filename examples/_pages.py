@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from html import escape
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from msb_identity.sso.http import NO_STORE, WebResponse
 
@@ -56,6 +56,42 @@ footer { text-align: center; color: var(--soft); font-size: .85rem; padding: 1re
 def say(zh: str, en: str, *, tag: str = "p") -> str:
     """Write a sentence in both languages."""
     return f'<{tag}>{escape(zh)} <small class="en" lang="en">{escape(en)}</small></{tag}>'
+
+
+def heading(zh: str, en: str) -> str:
+    """Write a card's heading."""
+    return say(zh, en, tag="h1")
+
+
+def tabs(items: list[tuple[str, str, str, bool]]) -> str:
+    """Write links to ways of doing one thing: address, Chinese, English, whether it is this one."""
+    links = "".join(
+        f'<a href="{escape(address)}"{" aria-current=page" if chosen else ""}>{escape(zh)}'
+        f'<small class="en" lang="en">{escape(en)}</small></a>'
+        for address, zh, en, chosen in items
+    )
+    return f"<nav>{links}</nav>"
+
+
+def row(title: str, detail: str, action: str = "") -> str:
+    """Write one row of a list."""
+    small = f'<small class="en">{escape(detail)}</small>'
+    return f'<div class="row"><div>{escape(title)}{small}</div>{action}</div>'
+
+
+def facts(items: list[tuple[str, str]]) -> str:
+    """Write names and values."""
+    return f"<dl>{''.join(f'<dt>{escape(n)}</dt><dd>{escape(v)}</dd>' for n, v in items)}</dl>"
+
+
+def card(content: str) -> str:
+    """Frame what belongs together."""
+    return f'<div class="card">{content}</div>'
+
+
+def query(**parameters: str) -> str:
+    """Write the query of an address."""
+    return urlencode(parameters)
 
 
 def notice(zh: str, en: str, *, good: bool = False) -> str:

@@ -189,9 +189,7 @@ class LogoutQueue:
         return Delivered(delivered, len(lasting), len(hopeless))
 
     def _give_up(self, client_id: str, notices: Sequence[_Notice], now: datetime) -> None:
-        _log.error(
-            "client %s was never told that %d sessions have ended", client_id, len(notices)
-        )
+        _log.error("client %s was never told that %d sessions have ended", client_id, len(notices))
         self._settle(notices)
         if self._audit is not None:
             for notice in notices:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from msb_identity.errors import AccessDenied, Refused
 from msb_identity.foundation.clock import aware
@@ -77,6 +77,18 @@ def answer(denied: AccessDenied) -> WebResponse:
     return json_response(body, status=denied.status, headers=headers)
 
 
+class Gate(Protocol):
+    """What stands before an address: the Guard of an API, or the PortalSignIn of a site's pages."""
+
+    def admit(
+        self, request: WebRequest, demand: Demand = ANY_TOKEN, *, now: datetime | None = None
+    ) -> VerifiedToken:
+        """Give the token of a request that may pass, or raise AccessDenied."""
+
+    def answer(self, denied: AccessDenied, request: WebRequest, demand: Demand) -> WebResponse:
+        """Give the answer to a request that may not."""
+
+
 def no_token() -> AccessDenied:
     """Give what a request is answered that shows nothing at all."""
     return _denied("no-token")
@@ -116,6 +128,10 @@ class Guard:
         _check_sign_in(verified, demand, moment)
         _check_rights(verified, demand)
         return verified
+
+    def answer(self, denied: AccessDenied, request: WebRequest, demand: Demand) -> WebResponse:  # noqa: ARG002
+        """Give the answer to a request that may not pass; it is the same to all."""
+        return answer(denied)
 
 
 def _check_sign_in(token: VerifiedToken, demand: Demand, now: datetime) -> None:

@@ -8,7 +8,7 @@
     POST /sso/ended                 the provider's own word that a session has ended (back-channel)
 
 `handle` serves them; mount it with `asgi` or `flask`. `admit` gives the verified token of who is
-behind a request, renewed where it is old, or raises AccessDenied; `send_on` turns that into the way
+behind a request, renewed where it is old, or raises AccessDenied; `answer` turns that into the way
 to the sign-in. A session here never outlives the provider's: an ended one is refused at the next
 renewal of its token at the latest, by the cut-offs and the back-channel notice long before.
 """
@@ -119,7 +119,7 @@ class PortalSignIn:
             visitor = self._renewed(secret, visitor, moment)
         return self._guard.judge(visitor.access_token, demand, now=moment)
 
-    def send_on(self, denied: AccessDenied, request: WebRequest, demand: Demand) -> WebResponse:
+    def answer(self, denied: AccessDenied, request: WebRequest, demand: Demand) -> WebResponse:
         """Answer a browser that was not admitted: to the sign-in where that helps, or why not."""
         if denied.code not in _SEND_ON or request.method != "GET":
             return answer(denied)
