@@ -32,7 +32,7 @@ from msb_identity.errors import AlgorithmRefused, EncodingRefused, KeyRefused
 from msb_identity.foundation import strict_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from msb_identity.pki.keys import SigningKey, VerifyingKey
 
@@ -155,6 +155,10 @@ class KeySet:
     def get(self, key_id: str | None) -> VerifyingKey | None:
         """Give the key of that id, if the set has it."""
         return None if key_id is None else self._keys.get(key_id)
+
+    def __iter__(self) -> Iterator[VerifyingKey]:
+        """Give the keys."""
+        return iter(self._keys.values())
 
     def as_json(self) -> bytes:
         """Write the set as a JWK set."""

@@ -1,9 +1,9 @@
 """What a token rests on: when one of these is ended, the token is.
 
 A session, a mandate and a token never come back once ended: everything of theirs is refused. A
-subject and a client go on: what was issued to them up to the second of the cut-off is refused
-(`iat` ≤ cut-off). A token made later within that same second is refused as well, since nobody can
-tell it from an earlier one: the safe side.
+subject, a client and a grant go on: what was issued to them up to the second of the cut-off is
+refused (`iat` ≤ cut-off). A token made later within that same second is refused as well, since
+nobody can tell it from an earlier one: the safe side.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ class Ended(StrEnum):
     SUBJECT = "subject"
     CLIENT = "client"
     MANDATE = "mandate"
+    GRANT = "grant"  # what one client was given in one session
     TOKEN = "token"  # noqa: S105 - a kind, not a secret
 
 
@@ -56,7 +57,13 @@ class Basis:
     ) -> Basis:
         """Name what there is; iat: NumericDate, whole seconds; actor: who acts for `sub`."""
         good = {Ended.SESSION: sid, Ended.MANDATE: mandate, Ended.TOKEN: token_id}
-        until = ((Ended.SUBJECT, sub), (Ended.SUBJECT, actor), (Ended.CLIENT, client))
+        grant = None if sid is None or client is None else f"{sid}/{client}"
+        until = (
+            (Ended.SUBJECT, sub),
+            (Ended.SUBJECT, actor),
+            (Ended.CLIENT, client),
+            (Ended.GRANT, grant),
+        )
         return cls(
             tuple(cut_off_name(kind, id_) for kind, id_ in good.items() if id_ is not None),
             tuple(cut_off_name(kind, id_) for kind, id_ in until if id_ is not None),

@@ -18,7 +18,6 @@ from sqlalchemy import (
     String,
     Table,
     insert,
-    or_,
     select,
     update,
 )

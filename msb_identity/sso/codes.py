@@ -30,7 +30,7 @@ from sqlalchemy import (
 
 from msb_identity.envelopes.jose import encode_base64url
 from msb_identity.errors import OAuthRefused
-from msb_identity.foundation.clock import seconds
+from msb_identity.foundation.clock import from_seconds, seconds
 from msb_identity.foundation.schema import IDENTITY
 from msb_identity.foundation.store import remove_some
 from msb_identity.signin.limits import microseconds
@@ -88,6 +88,7 @@ class Redeemed:
 
     authorization: Authorization
     nonce: str | None
+    made_at: datetime
     reused: bool
     family: str | None
 
@@ -152,7 +153,8 @@ def redeem_code(
             raise invalid_code(detail)
     if not row.used:
         connection.execute(update(codes).where(this).values(used=True, family=family))
-    return Redeemed(read_authorization(row), row.nonce, row.used, row.family)
+    made_at = from_seconds(row.expires_at_us // 1_000_000) - CODE_LIFE
+    return Redeemed(read_authorization(row), row.nonce, made_at, row.used, row.family)
 
 
 def invalid_code(detail: str) -> OAuthRefused:

@@ -105,6 +105,12 @@ class CutOffs:
             raise ValueError(message)
         self._end(connection, Ended.MANDATE, mandate_id, now)
 
+    def end_grant(
+        self, connection: Connection, sid: str, client_id: str, now: datetime | None = None
+    ) -> None:
+        """End what one client was given so far in one session: its code or a token was stolen."""
+        self._end(connection, Ended.GRANT, f"{sid}/{client_id}", now)
+
     def end_token(self, connection: Connection, token_id: str, now: datetime | None = None) -> None:
         """End one token, by its `jti`."""
         self._end(connection, Ended.TOKEN, token_id, now)

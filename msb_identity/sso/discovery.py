@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING
 
 from msb_identity.envelopes.algorithms import JOSE_ALGORITHM
 from msb_identity.sso.clients import Authentication, Grant
+from msb_identity.sso.cutoff_list import CUT_OFF_LIST_MEMBER
 from msb_identity.sso.parts import Endpoint
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from msb_identity.sso.parts import Parts
-
-CUTOFFS_METADATA = "msb_cutoffs_endpoint"
-"""Where verifiers without the store find the signed list of cut-offs; docs/formats.md."""
 
 
 def metadata(parts: Parts, *, now: datetime) -> dict[str, object]:
@@ -35,7 +33,7 @@ def metadata(parts: Parts, *, now: datetime) -> dict[str, object]:
         "introspection_endpoint": parts.address(Endpoint.INTROSPECT),
         "revocation_endpoint": parts.address(Endpoint.REVOKE),
         "end_session_endpoint": parts.address(Endpoint.END_SESSION),
-        CUTOFFS_METADATA: parts.address(Endpoint.CUTOFFS),
+        CUT_OFF_LIST_MEMBER: parts.address(Endpoint.CUTOFFS),
         "scopes_supported": sorted(parts.scopes),
         "claims_supported": _claims(parts),
         "response_types_supported": ["code"],
@@ -65,7 +63,7 @@ def metadata(parts: Parts, *, now: datetime) -> dict[str, object]:
 
 def _signing(parts: Parts, *, now: datetime) -> list[str]:
     """Give the algorithms of the keys that are published now."""
-    return sorted({JOSE_ALGORITHM[key.kind] for key in parts.ring.key_set(now).keys()})
+    return sorted({JOSE_ALGORITHM[key.kind] for key in parts.ring.key_set(now)})
 
 
 def _claims(parts: Parts) -> list[str]:

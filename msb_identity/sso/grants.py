@@ -16,23 +16,23 @@ from msb_identity.foundation.clock import seconds
 from msb_identity.sso.authorize import allowed_scope, audiences, level_needed
 from msb_identity.sso.basis import Basis
 from msb_identity.sso.claims import TOKEN_LIFE
+from msb_identity.sso.client_sessions import remember_client, session_end
 from msb_identity.sso.clients import Grant
 from msb_identity.sso.codes import invalid_code, redeem_code
 from msb_identity.sso.http import json_response
 from msb_identity.sso.idtokens import sign_id_token
-from msb_identity.sso.logout_queue import remember_client, session_is_over
 from msb_identity.sso.parts import Endpoint
 from msb_identity.sso.refresh import Finding
 from msb_identity.sso.scopes import OPENID
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from sqlalchemy import Connection
 
     from msb_identity.sso.authorizations import Authorization
     from msb_identity.sso.clients import Client
+    from msb_identity.sso.codes import Redeemed
     from msb_identity.sso.http import Parameters, WebRequest, WebResponse
     from msb_identity.sso.parts import Parts
     from msb_identity.sso.sessions import Session
@@ -57,8 +57,8 @@ def token(parts: Parts, request: WebRequest, *, now: datetime) -> WebResponse:
 
 def _by_code(parts: Parts, client: Client, form: Parameters, now: datetime) -> dict[str, object]:
     """RFC 6749 section 4.1.3, with the code verifier of RFC 7636 section 4.5."""
-    family = parts.refresh.new_family() if Grant.REFRESH_TOKEN in client.registration.grants else ""
-    refresh_token = ""
+    with_refresh = Grant.REFRESH_TOKEN in client.registration.grants
+    family = parts.refresh.new_family() if with_refresh else None
     with parts.store.write(locks=()) as connection:
         redeemed = redeem_code(
             connection,
@@ -66,60 +66,72 @@ def _by_code(parts: Parts, client: Client, form: Parameters, now: datetime) -> d
             client_id=client.id,
             redirect_address=form.get("redirect_uri"),
             verifier=form.get("code_verifier", ""),
-            family=family or None,
+            family=family,
             now=now,
         )
-        authorization = redeemed.authorization
-        session = None if redeemed.reused else parts.sessions.get(authorization.sid)
-        if redeemed.reused:  # to be committed
-            _end_grant(parts, connection, authorization, redeemed.family, now)
-        elif session is not None and family:
-            refresh_token = parts.refresh.begin(
-                connection, family, authorization, expires_at=session.expires_at, now=now
-            )
-        if session is not None:
-            remember_client(connection, client, authorization, session, now=now)
+        if redeemed.reused:  # to be committed before it is refused
+            _end_grant(parts, connection, redeemed, now)
+            refresh_token = ""
+        else:
+            given = redeemed.authorization
+            refresh_token = _begin(parts, connection, client, given, family=family, now=now)
     if redeemed.reused:
         _log.warning("token: client %s: a code was used twice", client.id)
         raise invalid_code("reused")
-    session = _still_good(parts, client, authorization, issued_at=now, now=now)
-    return _answer(
-        parts, client, authorization, session, refresh_token, nonce=redeemed.nonce, now=now
-    )
+    given = redeemed.authorization
+    # Read after the commit: a session that ends from here on finds the client among those to tell.
+    session = _still_good(parts, client, given, issued_at=redeemed.made_at, now=now)
+    return _answer(parts, client, given, session, refresh_token, nonce=redeemed.nonce, now=now)
+
+
+def _begin(
+    parts: Parts,
+    connection: Connection,
+    client: Client,
+    authorization: Authorization,
+    *,
+    family: str | None,
+    now: datetime,
+) -> str:
+    """Begin what the code brings, unless the session is over; give the refresh token or ""."""
+    end = session_end(connection, authorization.sid, now=now)
+    if end is None:
+        return ""
+    if client.registration.logout_address is not None:
+        remember_client(connection, authorization, look_at_us=end[1], now=now)
+    if family is None:
+        return ""
+    return parts.refresh.begin(connection, family, authorization, expires_at=end[0], now=now)
 
 
 def _by_refresh_token(
     parts: Parts, client: Client, form: Parameters, now: datetime
 ) -> dict[str, object]:
     """RFC 6749 section 6, rotating as RFC 9700 section 4.14.2 demands of public clients."""
-    with parts.store.write(locks=()) as connection:
-        exchanged = parts.refresh.exchange(
-            connection, form.get("refresh_token", ""), client_id=client.id, now=now
-        )
-        if exchanged is not None and exchanged[0].finding is Finding.REUSED:
-            family = exchanged[0]
-            parts.cutoffs.end_grant(connection, family.authorization.sid, client.id, now)
-    if exchanged is None:
+    presented = form.get("refresh_token", "")
+    with parts.store.read() as connection:
+        seen = parts.refresh.look(connection, presented, now=now)
+    if seen is None or seen.authorization.client_id != client.id:
         raise _invalid_token("unknown")
-    family, following = exchanged
-    if family.finding is Finding.REUSED:
-        _log.warning("token: client %s: an old refresh token was used", client.id)
-    if not family.is_good:
-        raise _invalid_token(str(family.finding))
-    narrowed = _narrowed(family.authorization, form.get("scope"))
-    session = _still_good(parts, client, narrowed, issued_at=family.began_at, now=now)
-    return _answer(parts, client, narrowed, session, following, nonce=None, now=now)
+    given = _narrowed(seen.authorization, form.get("scope"))
+    # Asked before the family goes on, so that no use of it counts as a check that was not made.
+    session = _still_good(parts, client, given, issued_at=seen.began_at, now=now)
+    with parts.store.write(locks=()) as connection:
+        exchanged = parts.refresh.exchange(connection, presented, client_id=client.id, now=now)
+        if exchanged is not None and exchanged[0].finding is Finding.REUSED:
+            parts.cutoffs.end_grant(connection, given.sid, client.id, now)
+            _log.warning("token: client %s: an old refresh token was used", client.id)
+    if exchanged is None or not exchanged[0].is_good:
+        raise _invalid_token("unknown" if exchanged is None else str(exchanged[0].finding))
+    return _answer(parts, client, given, session, exchanged[1], nonce=None, now=now)
 
 
 def _by_client(parts: Parts, client: Client, form: Parameters, now: datetime) -> dict[str, object]:
     """RFC 6749 section 4.4: a department's system signs itself in; nobody stands behind it."""
-    default = " ".join(word for word in client.registration.scopes if word not in parts.scopes)
-    asked = form.get("scope", default)
-    scope = ()
-    if asked:
-        scope = tuple(w for w in allowed_scope(client, asked) if w not in parts.scopes)
-    if asked and not scope:
-        raise OAuthRefused("invalid_scope", "these scopes need a person who has signed in")
+    own = [word for word in client.registration.scopes if word not in parts.scopes]
+    scope = allowed_scope(client, form["scope"]) if "scope" in form else tuple(own)
+    if not {*scope} <= {*own}:
+        raise OAuthRefused("invalid_scope", "a scope of people needs a person who signed in")
     access = parts.tokens.issue_to_client(
         client.id,
         audience=audiences(parts, client, form.get("resource"), scope),
@@ -157,11 +169,12 @@ def _still_good(
     basis = Basis.of(
         iat=seconds(issued_at),
         sid=session.sid,
+        client=client.id,
         sub=session.subject if acting is None else acting.firm_id,
         actor=None if acting is None else session.subject,
         mandate=None if acting is None else acting.mandate_id,
     )
-    if issued_at != now and parts.cutoffs.is_cut(basis):
+    if parts.cutoffs.is_cut(basis):
         raise _invalid_token("cut-off")
     level = level_needed(parts, client, authorization.scope)
     if parts.subjects.level(session, now=now) < level:
@@ -218,17 +231,12 @@ def _bearer(access_token: str, life_seconds: int) -> dict[str, object]:
     return {"access_token": access_token, "token_type": "Bearer", "expires_in": life_seconds}
 
 
-def _end_grant(
-    parts: Parts,
-    connection: Connection,
-    authorization: Authorization,
-    family: str | None,
-    now: datetime,
-) -> None:
+def _end_grant(parts: Parts, connection: Connection, redeemed: Redeemed, now: datetime) -> None:
     """End what a code brought: its refresh tokens and its client's access tokens in the session."""
-    if family is not None:
-        parts.refresh.end(connection, family, now=now)
-    parts.cutoffs.end_grant(connection, authorization.sid, authorization.client_id, now)
+    if redeemed.family is not None:
+        parts.refresh.end(connection, redeemed.family, now=now)
+    given = redeemed.authorization
+    parts.cutoffs.end_grant(connection, given.sid, given.client_id, now)
 
 
 def _narrowed(authorization: Authorization, asked: str | None) -> Authorization:

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from msb_identity.foundation.audit import Audit
     from msb_identity.foundation.store import Store
     from msb_identity.signin.stepup import Assurance
-    from msb_identity.sso.claims import Acting
+    from msb_identity.sso.claims import Acting, VerifiedToken
     from msb_identity.sso.client_authentication import ClientAuthenticator
     from msb_identity.sso.clients import Clients
+    from msb_identity.sso.cutoff_list import CutOffPublisher
     from msb_identity.sso.cutoffs import CutOffs
     from msb_identity.sso.keyring import Signers
     from msb_identity.sso.refresh import RefreshTokens
@@ -53,8 +54,8 @@ class Subjects(Protocol):
     def acting(self, session: Session, firm_id: str, *, scope: str, now: datetime) -> Acting | None:
         """Give by what mandate the session's owner acts for a firm in a matter; None: by none."""
 
-    def claims(self, subject: str, acting: Acting | None, *, now: datetime) -> Mapping[str, object]:
-        """Give all that userinfo may say of a subject, and of the firm it acts for."""
+    def claims(self, token: VerifiedToken, *, now: datetime) -> Mapping[str, object]:
+        """Give all that userinfo may say of a token's subject; its scope chooses among it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class Parts:
     authenticator: ClientAuthenticator
     sessions: Sessions
     cutoffs: CutOffs
+    cutoff_list: CutOffPublisher
     subjects: Subjects
     tokens: TokenIssuer
     refresh: RefreshTokens

@@ -8,7 +8,8 @@ branch grows, and the store still holds nothing that could be used (ory/hydra#18
 
 Any other secret than these two of a known family is an old token, or was made up by somebody who
 holds one: the family is ended by one write, and so are its client's access tokens in that session.
-RFC 9700 section 4.14. A family never outlives its session: there is no `offline_access`.
+RFC 9700 section 4.14. A family never outlives its session: there is no `offline_access`. One that
+lay unused longer than cut-offs are kept is over, since nobody knows any more what ended meanwhile.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ from msb_identity.sso.authorizations import (
     authorization_values,
     read_authorization,
 )
+from msb_identity.sso.claims import CLOCK_TOLERANCE
 from msb_identity.sso.clients import hash_secret
+from msb_identity.sso.cutoffs import KEPT
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -46,6 +49,8 @@ if TYPE_CHECKING:
 
 GRACE = timedelta(seconds=30)
 """How long after a refresh its token may be brought again, by a twin or after a lost answer."""
+IDLE = KEPT - 2 * CLOCK_TOLERANCE
+"""How long a family may lie unused."""
 KEY_DOMAIN = "refresh-token"
 _FAMILY_BYTES = 16
 _SECRET_BYTES = 32
@@ -185,7 +190,8 @@ def _family(row: Row[Any], secret: str, now: datetime) -> Family:
 
 
 def _find(row: Row[Any], given: bytes, now: datetime) -> Finding:
-    if row.ended_at is not None or row.expires_at <= seconds(now):
+    is_idle = row.rotated_at_us <= microseconds(now - IDLE)
+    if row.ended_at is not None or row.expires_at <= seconds(now) or is_idle:
         return Finding.ENDED
     if hmac.compare_digest(given, row.token_hash):
         return Finding.CURRENT
