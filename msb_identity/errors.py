@@ -18,6 +18,8 @@ MsbError
 ├── RingRefused            a key ring that cannot do what it is asked: too soon, no such key
 ├── AccessDenied           a request that a portal does not serve, and why not
 ├── SignInRefused          a sign-in step that failed; `code` says which, `retry_after` when
+│   └── StepUpRequired     a session that is not strong or fresh enough; says what would suffice
+├── PasswordRefused        a new password that is too easy to guess; `code` says which rule
 ├── ClientRefused          a client that cannot be registered as asked
 ├── OAuthRefused           a request to the OpenID Provider that is refused; `code` is RFC 6749's
 └── CodedRefusal           what is refused for a reason with a stable `code`, in both languages
@@ -35,6 +37,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import timedelta
 
     from msb_identity.foundation.report import Report
@@ -167,6 +170,32 @@ class SignInRefused(MsbError):
         """Keep the stable code, both sentences and how long to wait."""
         super().__init__(en)
         self.code, self.zh, self.en, self.retry_after = code, zh, en, retry_after
+
+
+class StepUpRequired(SignInRefused):
+    """A session that is not strong, fresh or proofed enough for what is asked.
+
+    acr: what a further sign-in must reach, for the sign-in page. ways: the sets of methods (RFC
+    8176) any of which, done now, suffices; none where only a higher real-name level would.
+    level: the real-name level that the account must first reach.
+    """
+
+    def __init__(
+        self, code: str, zh: str, en: str, *, acr: str, ways: Sequence[Sequence[str]], level: int
+    ) -> None:
+        """Keep what suffices beside the code and both sentences."""
+        super().__init__(code, zh, en)
+        self.acr, self.level = acr, level
+        self.ways = tuple(tuple(way) for way in ways)
+
+
+class PasswordRefused(MsbError):
+    """A new password that the policy refuses; the password itself is never part of it."""
+
+    def __init__(self, code: str, zh: str, en: str) -> None:
+        """Keep the stable code and both sentences."""
+        super().__init__(en)
+        self.code, self.zh, self.en = code, zh, en
 
 
 class ClientRefused(MsbError):

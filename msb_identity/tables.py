@@ -9,7 +9,7 @@ from __future__ import annotations
 from msb_identity.foundation import audit, protect
 from msb_identity.people import records
 from msb_identity.people import tables as people
-from msb_identity.signin import limits, sms
+from msb_identity.signin import certificates, challenge, history, limits, passwords, scan, sms
 from msb_identity.sso import sessions
 
 TABLES = (
@@ -18,8 +18,18 @@ TABLES = (
     people.metadata,
     limits.metadata,
     sms.metadata,
+    history.metadata,
+    passwords.metadata,
+    challenge.metadata,
+    certificates.metadata,
+    scan.metadata,
     sessions.metadata,
 )
 """All that an identity store holds."""
-SEALED = (records.SEALED_NAMES, records.SEALED_IDENTIFIERS)
+SEALED = (
+    records.SEALED_NAMES,
+    records.SEALED_IDENTIFIERS,
+    history.SEALED,
+    passwords.SEALED,
+)
 """All tables with sealed columns."""

@@ -8,7 +8,9 @@ A lockout must not be a weapon (keycloak/keycloak#26172). So the choice is:
 - the pair of subject and address bears the weight: few free attempts, waits up to an hour;
 - the address alone allows more (a service hall, or a village behind one address) and waits minutes;
 - the subject alone waits at most a minute, however many others fail in his name: it slows a crowd
-  of addresses, and one address, which the pair stops after a handful, cannot shut anybody out.
+  of addresses, and one address, which the pair stops after a handful, cannot shut anybody out;
+- an address where the subject has signed in before (`remember`) is the owner's: the subject's waits
+  are for strangers, and a crowd that never stops failing keeps no owner waiting behind it.
 Refused attempts are not counted, so that asking again does not make the wait longer.
 An IPv6 address counts as its /64, the least that one line is given.
 
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
     from msb_identity.foundation.protect import Protector
 
 DOMAIN = "limits"
+KNOWN_LIFE = timedelta(days=90)
+"""How long an address is known after a sign-in from there."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _IPV6_LINE_BITS = 64
 
@@ -62,9 +66,13 @@ limits = Table(
 
 
 class By(StrEnum):
-    """What a counter belongs to."""
+    """What a counter belongs to.
+
+    SUBJECT counts strangers only, OWNER the subject at all addresses where it has signed in before.
+    """
 
     SUBJECT = "subject"
+    OWNER = "owner"
     ADDRESS = "address"
     PAIR = "pair"
 
@@ -107,6 +115,10 @@ class Attempt:
     address: str
 
 
+Counted = dict[bytes, int]
+"""What `Limits.count` left in each counter."""
+
+
 class Limits:
     """The counters of one store."""
 
@@ -125,26 +137,52 @@ class Limits:
         self, connection: Connection, policy: Policy, attempt: Attempt, now: datetime
     ) -> timedelta:
         """Give how long this attempt must wait; zero when it may be made now."""
-        keys = [self._key(policy, rule, attempt) for rule in policy.rules]
+        moment = microseconds(now)
+        keys = [
+            self._key(policy, r, attempt) for r in self._rules(connection, policy, attempt, now)
+        ]
         query = select(func.max(limits.c.blocked_until_us)).where(limits.c.key.in_(keys))
         blocked_until = connection.scalar(query) or 0
-        return timedelta(microseconds=max(blocked_until - microseconds(now), 0))
+        return timedelta(microseconds=max(blocked_until - moment, 0))
 
     def count(
         self, connection: Connection, policy: Policy, attempt: Attempt, now: datetime
-    ) -> None:
-        """Count one attempt by every rule of the policy."""
+    ) -> Counted:
+        """Count one attempt by every rule that it falls under; give what `give_back` wants."""
         moment = microseconds(now)
-        for rule in policy.rules:
-            self._count(connection, rule, self._key(policy, rule, attempt), moment)
+        counted = {}
+        for rule in self._rules(connection, policy, attempt, now):
+            key = self._key(policy, rule, attempt)
+            counted[key] = self._count(connection, rule, key, moment)
         remove_expired(connection, limits, moment)
+        return counted
+
+    def give_back(self, connection: Connection, counted: Counted) -> None:
+        """Take back what `count` gave, for an attempt that was counted before it was judged."""
+        for key, count in sorted(counted.items()):
+            this = limits.c.key == key
+            found = connection.execute(select(limits).where(this).with_for_update()).one_or_none()
+            if found is None or found.attempts < count:  # its window ended meanwhile
+                continue
+            values: dict[str, int] = {"attempts": found.attempts - 1}
+            if found.attempts == count:  # nobody else's failure needs the wait
+                values["blocked_until_us"] = 0
+            connection.execute(update(limits).where(this).values(values))
+
+    def remember(self, connection: Connection, attempt: Attempt, now: datetime) -> None:
+        """Know the address from now on as one where the subject signs in."""
+        key = self._known_key(attempt)
+        connection.execute(delete(limits).where(limits.c.key == key))
+        expires_at = microseconds(now + KNOWN_LIFE)
+        row = {"key": key, "attempts": 0, "blocked_until_us": 0, "expires_at_us": expires_at}
+        connection.execute(insert(limits).values(row))
 
     def forget_pair(self, connection: Connection, policy: Policy, attempt: Attempt) -> None:
         """Forgive the pair after a success; the others are shared and keep counting."""
         keys = [self._key(policy, rule, attempt) for rule in policy.rules if rule.by is By.PAIR]
         connection.execute(delete(limits).where(limits.c.key.in_(keys)))
 
-    def _count(self, connection: Connection, rule: Rule, key: bytes, moment: int) -> None:
+    def _count(self, connection: Connection, rule: Rule, key: bytes, moment: int) -> int:
         found = connection.execute(
             select(limits).where(limits.c.key == key).with_for_update()
         ).one_or_none()
@@ -161,12 +199,26 @@ class Limits:
             connection.execute(insert(limits).values(key=key, **values))
         else:
             connection.execute(update(limits).where(limits.c.key == key).values(values))
+        return count
+
+    def _rules(
+        self, connection: Connection, policy: Policy, attempt: Attempt, now: datetime
+    ) -> list[Rule]:
+        """Give the rules for an owner's attempt, or for a stranger's."""
+        known = select(limits.c.expires_at_us).where(limits.c.key == self._known_key(attempt))
+        is_owner = (connection.scalar(known) or 0) > microseconds(now)
+        others = By.SUBJECT if is_owner else By.OWNER
+        return [rule for rule in policy.rules if rule.by is not others]
+
+    def _known_key(self, attempt: Attempt) -> bytes:
+        named: list[Any] = ["known", attempt.subject, line_of(attempt.address)]
+        return self._protector.index(DOMAIN, cbor.encode(named))
 
     def _key(self, policy: Policy, rule: Rule, attempt: Attempt) -> bytes:
         named: list[Any] = [policy.purpose, str(rule.by), _length(rule.window)]
         if rule.by is not By.ADDRESS:
             named.append(attempt.subject)
-        if rule.by is not By.SUBJECT:
+        if rule.by in (By.ADDRESS, By.PAIR):
             named.append(line_of(attempt.address))
         return self._protector.index(DOMAIN, cbor.encode(named))
 

@@ -34,6 +34,7 @@ from msb_identity.foundation.clock import aware
 from msb_identity.foundation.protect import mask_phone
 from msb_identity.foundation.schema import IDENTITY
 from msb_identity.people.identifiers import check_mobile
+from msb_identity.signin.desk import SignInDesk, Tried
 from msb_identity.signin.limits import (
     Attempt,
     By,
@@ -43,7 +44,8 @@ from msb_identity.signin.limits import (
     microseconds,
     remove_expired,
 )
-from msb_identity.sso.sessions import Sessions
+from msb_identity.signin.subjects import Origin, Subject
+from msb_identity.sso.sessions import SubjectKind
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -53,16 +55,12 @@ if TYPE_CHECKING:
     from msb_identity.foundation.audit import Audit
     from msb_identity.foundation.protect import Protector
     from msb_identity.foundation.store import Store
-    from msb_identity.people.accounts import Accounts
-    from msb_identity.sso.sessions import NewSession
+    from msb_identity.sso.sessions import NewSession, Session
 
 CODE_DIGITS = 6
 CODE_LIFE = timedelta(minutes=5)
 MAX_TRIES = 5
 CODE_DOMAIN = "sms-code"
-ACR_ONE_FACTOR = "urn:msb:aal:1"
-"""Authentication level of this sign-in: one factor, holding the phone."""
-
 _MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 REQUESTS = Policy(
     "sms-request",
@@ -71,6 +69,9 @@ REQUESTS = Policy(
         # One address uses up half of a number's day at most: the other half stays its owner's.
         Rule(By.PAIR, 5, _DAY, _DAY, window=_DAY),
         Rule(By.SUBJECT, 10, _DAY, _DAY, window=_DAY),
+        # What strangers ask for in a day does not use up what its owner may.
+        Rule(By.OWNER, 1, _MINUTE, _MINUTE, window=_MINUTE),
+        Rule(By.OWNER, 10, _DAY, _DAY, window=_DAY),
         Rule(By.ADDRESS, 60, _MINUTE, 10 * _MINUTE, window=_HOUR),
     ),
 )
@@ -132,6 +133,28 @@ class ConsoleSender:
         sys.stderr.flush()
 
 
+class MobileHolder(Protocol):
+    """An account that a mobile number signs in."""
+
+    @property
+    def id(self) -> str:
+        """The account's id."""
+
+    @property
+    def level(self) -> int:
+        """Its real-name level."""
+
+
+class MobileAccounts(Protocol):
+    """Accounts of one kind, found by mobile number: those of persons, or of staff."""
+
+    def by_mobile(self, mobile: str) -> MobileHolder | None:
+        """Find the account that this number signs in; IdentifierRefused for what is no number."""
+
+    def mobile_index(self, mobile: str) -> bytes:
+        """Give what stands for the number where attempts are counted and codes are kept."""
+
+
 class SmsSignIn:
     """Asks for codes and turns a right one into a session."""
 
@@ -139,22 +162,25 @@ class SmsSignIn:
         self,
         store: Store,
         protector: Protector,
-        accounts: Accounts,
+        accounts: MobileAccounts,
         sender: Sender,
         *,
         audit: Audit | None = None,
+        desk: SignInDesk | None = None,
+        kind: SubjectKind = SubjectKind.PERSON,
     ) -> None:
-        """Use a store opened with the `metadata` of accounts, limits, sessions and this module.
+        """Use a store opened with the `metadata` of limits, sessions, history and this module.
 
-        audit: where sign-ins and failed tries are recorded.
+        audit: where sign-ins and failed tries are recorded. desk: one that authenticators share,
+        with rules of the application's own; it has its audit then. kind: whose accounts these are.
         """
         self._store = store
         self._protector = protector
         self._accounts = accounts
         self._sender = sender
-        self._audit = audit
         self._limits = Limits(protector)
-        self._sessions = Sessions(store)
+        self._desk = desk or SignInDesk(store, protector, audit=audit)
+        self._kind = kind
 
     def request_code(self, mobile: str, *, address: str, now: datetime | None = None) -> None:
         """Send a new code to a registered number; for any other do the same and send nothing.
@@ -173,8 +199,7 @@ class SmsSignIn:
                 self._keep(connection, attempt.subject, code, moment)
         if wait:
             raise SignInRefused(*_TOO_MANY_REQUESTS, retry_after=wait)
-        person = self._accounts.by_mobile(mobile)
-        if person is not None:
+        if self._accounts.by_mobile(mobile) is not None:
             self._send(check_mobile(mobile), code)
 
     def sign_in(
@@ -184,12 +209,15 @@ class SmsSignIn:
         *,
         address: str,
         device: str = "",
+        place: str = "",
+        session: Session | None = None,
         now: datetime | None = None,
     ) -> NewSession:
-        """Use up the code and begin a session.
+        """Use up the code and begin a session, or make the one given stronger.
 
         Raises SignInRefused: `code-refused` for a wrong, old, used or never sent code and for an
-        unknown number alike; `too-many-tries` with `retry_after` while this attempt must wait.
+        unknown number alike; `too-many-tries` with `retry_after` while this attempt must wait;
+        `other-subject` where `session` is somebody else's.
         """
         moment = aware(now)
         attempt = Attempt(self._accounts.mobile_index(mobile), address)
@@ -197,41 +225,24 @@ class SmsSignIn:
         with self._store.write(locks=self._limits.locks(attempt)) as connection:
             wait = self._limits.wait(connection, TRIES, attempt, moment)
             right = not wait and self._consume(connection, attempt.subject, code, moment)
-            if right:
-                # Who holds the phone may go on asking from here; an attacker never comes this far.
-                self._limits.forget_pair(connection, TRIES, attempt)
-                self._limits.forget_pair(connection, REQUESTS, attempt)
-            elif not wait:
+            if not wait and not right:
                 self._limits.count(connection, TRIES, attempt, moment)
-        person = self._accounts.by_mobile(mobile) if right else None
+        found = self._accounts.by_mobile(mobile)
+        subject = None if found is None else Subject(found.id, self._kind, found.level)
         # The number names who tried: whether it has an account is not for a failed try to tell.
-        name = mobile if person is None else person.id
+        tried = Tried("sms", mobile, subject, Origin(address, device, place))
         if wait:
-            self._record(name, address, _TOO_MANY_TRIES[0], moment)
-            raise SignInRefused(*_TOO_MANY_TRIES, retry_after=wait)
-        if person is None:
-            self._record(name, address, _REFUSED[0], moment)
-            raise SignInRefused(*_REFUSED)
-        self._record(name, address, "ok", moment)
-        return self._sessions.start(
-            person.id,
-            level=person.level,
-            acr=ACR_ONE_FACTOR,
-            amr=("sms",),
-            device=device,
-            now=moment,
+            raise self._desk.refuse(_TOO_MANY_TRIES, tried, now=moment, wait=wait)
+        if not right or subject is None:
+            raise self._desk.refuse(_REFUSED, tried, now=moment)
+        with self._store.write(locks=self._limits.locks(attempt)) as connection:
+            # Who holds the phone may go on asking from here; an attacker never comes this far.
+            self._limits.forget_pair(connection, TRIES, attempt)
+            self._limits.forget_pair(connection, REQUESTS, attempt)
+            self._limits.remember(connection, attempt, moment)
+        return self._desk.admit(
+            subject, methods=("sms",), origin=tried.origin, session=session, now=moment
         )
-
-    def _record(self, subject: str, address: str, outcome: str, now: datetime) -> None:
-        if self._audit is not None:
-            self._audit.record(
-                "sign-in",
-                subject=subject,
-                outcome=outcome,
-                details={"method": "sms"},
-                personal={"address": address},
-                now=now,
-            )
 
     def _keep(self, connection: Connection, index: bytes, code: str, now: datetime) -> None:
         """Keep a new code in place of an older one."""

@@ -58,10 +58,14 @@ _SECRET_BYTES = 32
 
 
 class SubjectKind(StrEnum):
-    """Whose account a session is of: a natural person (自然人) or staff (工作人员)."""
+    """Whose account a session is of: a natural person (自然人), staff (工作人员), a firm (法人).
+
+    A firm signs in itself only by a certificate of its own; who acts for one signs in as a person.
+    """
 
     PERSON = "person"
     STAFF = "staff"
+    FIRM = "firm"
 
 
 metadata = IDENTITY.tables()
@@ -165,12 +169,14 @@ class Sessions:
         device: str = "",
         place: str = "",
         subject_kind: SubjectKind = SubjectKind.PERSON,
+        auth_time: datetime | None = None,
         now: datetime | None = None,
     ) -> NewSession:
         """Begin a session; the secret it carries goes to the browser and nowhere else.
 
         level: the account's real-name level. acr, amr: how strongly, and by what, this sign-in was
         made (RFC 8176 names). device, place: what to show the owner in a list of sessions.
+        auth_time: when the owner proved who it is, where that was earlier than now.
         """
         _check_methods(amr)
         began = from_seconds(seconds(aware(now)))
@@ -180,7 +186,7 @@ class Sessions:
             level=level,
             acr=acr,
             amr=amr,
-            auth_time=began,
+            auth_time=began if auth_time is None else auth_time,
             expires_at=began + self._rules.life,
             device=_printable(device, MAX_DEVICE_CHARS),
             place=_printable(place, MAX_PLACE_CHARS),

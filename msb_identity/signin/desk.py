@@ -1,0 +1,142 @@
+"""What every authenticator ends with: the log, the owner's history, and the session or the refusal.
+
+So that no authenticator forgets one of them, and all of them answer alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from msb_identity.errors import SignInRefused
+from msb_identity.signin.history import NOBODY, OK, SignInHistory
+from msb_identity.signin.stepup import ASSURANCE, Assurance
+from msb_identity.sso.sessions import Sessions
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from msb_identity.foundation.audit import Audit
+    from msb_identity.foundation.protect import Protector
+    from msb_identity.foundation.store import Store
+    from msb_identity.signin.subjects import Origin, Subject
+    from msb_identity.sso.sessions import NewSession, Session
+
+OTHER_SUBJECT = (
+    "other-subject",
+    "与当前登录的不是同一账号",
+    "this is not the account that is signed in",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One attempt: by which method, in whose name, from where.
+
+    named: what names who tried, to the log. subject: whose account it was, None for nobody's.
+    """
+
+    method: str
+    named: str
+    subject: Subject | None
+    origin: Origin
+
+
+class SignInDesk:
+    """Where evidence that held becomes a session."""
+
+    def __init__(
+        self,
+        store: Store,
+        protector: Protector,
+        *,
+        sessions: Sessions | None = None,
+        assurance: Assurance = ASSURANCE,
+        audit: Audit | None = None,
+    ) -> None:
+        """Use a store opened with the `metadata` of sessions and of the history.
+
+        sessions: with the application's own rules. assurance: which methods reach which level.
+        audit: where sign-ins and failed tries are recorded.
+        """
+        self.sessions = sessions or Sessions(store, audit=audit)
+        self.history = SignInHistory(store, protector)
+        self._store, self._assurance, self._audit = store, assurance, audit
+
+    def admit(
+        self,
+        subject: Subject,
+        *,
+        methods: tuple[str, ...],
+        origin: Origin,
+        now: datetime,
+        session: Session | None = None,
+    ) -> NewSession:
+        """Begin a session, or make the one given stronger by these methods.
+
+        SignInRefused: `other-subject` where the session is somebody else's, `session-ended`.
+        """
+        tried = Tried(methods[0], subject.id, subject, origin)
+        if session is None:
+            made = self.sessions.start(
+                subject.id,
+                level=subject.level,
+                acr=self._assurance.acr_of(methods),
+                amr=methods,
+                device=origin.device,
+                place=origin.place,
+                subject_kind=subject.kind,
+                now=now,
+            )
+        elif (session.subject, session.subject_kind) != (subject.id, subject.kind):
+            raise self.refuse(OTHER_SUBJECT, tried, now=now)
+        else:
+            made = self.sessions.strengthen(
+                session.sid,
+                level=subject.level,
+                acr=self._assurance.acr_of((*session.amr, *methods)),
+                amr=methods,
+                now=now,
+            )
+        self.write(tried, OK, now=now)
+        return made
+
+    def refuse(
+        self,
+        refusal: tuple[str, str, str],
+        tried: Tried,
+        *,
+        now: datetime,
+        wait: timedelta | None = None,
+    ) -> SignInRefused:
+        """Record a failed attempt and give the error to raise.
+
+        The same is done, and takes as long, whether the attempt was on somebody's account or not.
+        wait: for how long attempts are not looked at; such a one stands in the log only.
+        """
+        self.write(tried, refusal[0], now=now, shown=wait is None)
+        return SignInRefused(*refusal, retry_after=wait)
+
+    def write(self, tried: Tried, outcome: str, *, now: datetime, shown: bool = True) -> None:
+        """Write one attempt into the log and, where it is to be shown, the owner's history."""
+        owner = NOBODY if tried.subject is None else tried.subject.id
+        with self._store.write(locks=()) as connection:
+            if shown:
+                self.history.add(
+                    connection,
+                    owner,
+                    method=tried.method,
+                    outcome=outcome,
+                    origin=tried.origin,
+                    now=now,
+                )
+            if self._audit is not None:
+                self._audit.record(
+                    "sign-in",
+                    subject=tried.named,
+                    outcome=outcome,
+                    details={"method": tried.method},
+                    personal={"address": tried.origin.address},
+                    now=now,
+                    connection=connection,
+                )
