@@ -71,7 +71,7 @@ def front(parts: Parts) -> WebResponse:
     return pages.page(parts.name, pages.card(body), site=parts.name)
 
 
-def permits(parts: Parts, token: VerifiedToken, *, issuer: str = "") -> WebResponse:
+def permits(parts: Parts, token: VerifiedToken) -> WebResponse:
     """Show a page for who is signed in."""
     who = [
         ("用户 / subject", token.subject),

@@ -16,7 +16,7 @@ import _portal
 import uvicorn
 from fastapi import Depends, FastAPI, Response
 
-from msb_identity.sso.tokens import VerifiedToken
+from msb_identity.sso.tokens import VerifiedToken  # noqa: TC001 - FastAPI reads it when it runs
 from msb_identity.web import asgi
 from msb_identity.web.fastapi import demands
 from msb_identity.web.guard import Demand

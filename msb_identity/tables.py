@@ -10,7 +10,16 @@ from msb_identity.foundation import audit, protect
 from msb_identity.people import records, staff
 from msb_identity.people import tables as people
 from msb_identity.signin import certificates, challenge, history, limits, passwords, scan, sms
-from msb_identity.sso import sessions
+from msb_identity.sso import (
+    client_authentication,
+    client_sessions,
+    clients,
+    codes,
+    cutoffs,
+    keyring,
+    refresh,
+    sessions,
+)
 
 TABLES = (
     protect.metadata,
@@ -24,6 +33,13 @@ TABLES = (
     certificates.metadata,
     scan.metadata,
     sessions.metadata,
+    keyring.metadata,
+    cutoffs.metadata,
+    clients.metadata,
+    client_authentication.metadata,
+    codes.metadata,
+    refresh.metadata,
+    client_sessions.metadata,
 )
 """All that an identity store holds."""
 SEALED = (
@@ -32,5 +48,6 @@ SEALED = (
     staff.SEALED,
     history.SEALED,
     passwords.SEALED,
+    keyring.SEALED,
 )
 """All tables with sealed columns."""
