@@ -7,6 +7,7 @@ nothing is registered for the rest of the process.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -39,11 +40,13 @@ if TYPE_CHECKING:
 MAX_JWS_CHARS = 1_000_000
 MAX_KEYS = 1_000
 _PARTS = 3
+_log = logging.getLogger(__name__)
 __all__ = [
     "MAX_JWS_CHARS",
     "MAX_KEYS",
     "Jws",
     "KeySet",
+    "SkippedKey",
     "decode_base64url",
     "encode_base64url",
     "parse_jws",
@@ -114,10 +117,20 @@ def parse_jws(text: str) -> Jws:
     return Jws(header, payload, f"{parts[0]}.{parts[1]}".encode(), signature)
 
 
+@dataclass(frozen=True, slots=True)
+class SkippedKey:
+    """A key of a set that is not used: its name, or its place in the list, and why."""
+
+    name: str
+    reason: str
+
+
 class KeySet:
     """Public keys of one issuer, by key id (RFC 7517 section 5).
 
-    Keys of kinds that we do not have are not dropped silently: `unsupported` names them.
+    A set serves many readers: a key in it that cannot be used here (of another kind, for
+    encryption, malformed, without a name, with its private number) is skipped and stands in
+    `skipped`, and what it signed is signed by an unknown key.
     """
 
     def __init__(self, keys: Iterable[VerifyingKey]) -> None:
@@ -127,30 +140,43 @@ class KeySet:
             if self._keys.setdefault(key.key_id_text, key) != key:
                 message = f"two keys are named {key.key_id_text}"
                 raise KeyRefused(message)
-        self.unsupported: tuple[str, ...] = ()
+        self.skipped: tuple[SkippedKey, ...] = ()
 
     @classmethod
     def from_json(cls, data: bytes | str) -> KeySet:
-        """Read a JWK set; EncodingRefused or KeyRefused where it is ambiguous or malformed."""
+        """Read a JWK set; EncodingRefused where it is none, KeyRefused for two keys of one name."""
         listed = strict_json.load_object(data).get("keys")
-        if not isinstance(listed, list) or len(listed) > MAX_KEYS:
+        if (
+            not isinstance(listed, list)
+            or len(listed) > MAX_KEYS
+            or not all(isinstance(jwk, dict) for jwk in listed)
+        ):
             message = f"a key set is an object with at most {MAX_KEYS} keys"
             raise EncodingRefused(message)
-        result, unsupported = cls(()), []
-        for jwk in listed:
-            if not isinstance(jwk, dict):
-                message = "a key set holds objects"
-                raise EncodingRefused(message)
+        result, skipped = cls(()), []
+        for place, jwk in enumerate(listed, 1):
             name = jwk.get("kid")
-            if not isinstance(name, str) or name in result._keys or name in unsupported:
+            try:
+                key = verifying_key_from_jwk(jwk)
+                if not isinstance(name, str):
+                    message = "a key without a name"
+                    raise KeyRefused(message)
+            except KeyRefused as error:
+                shown = name if isinstance(name, str) else f"#{place}"
+                skipped.append(SkippedKey(shown, str(error)))
+                if not is_for_others(jwk):
+                    _log.warning("key %.40r of a key set is not used: %s", shown, error)
+                continue
+            if name in result._keys:
                 message = "every key of a set needs a kid of its own"
                 raise KeyRefused(message)
-            if is_for_others(jwk):
-                unsupported.append(name)
-            else:
-                result._keys[name] = verifying_key_from_jwk(jwk)
-        result.unsupported = tuple(unsupported)
+            result._keys[name] = key
+        result.skipped = tuple(skipped)
         return result
+
+    def __len__(self) -> int:
+        """How many keys can be used."""
+        return len(self._keys)
 
     def get(self, key_id: str | None) -> VerifyingKey | None:
         """Give the key of that id, if the set has it."""

@@ -87,13 +87,13 @@ def is_ours(jwk: Mapping[str, Any]) -> bool:
 
 
 def is_for_others(jwk: Mapping[str, Any]) -> bool:
-    """Whether a key set lists the key for what we do not do: another kind, or RSA otherwise.
+    """Whether a key set lists the key for what we do not do: another kind, use or algorithm.
 
-    Issuers list RSA keys for encryption, PSS and other digests beside those for RS256.
+    Issuers list keys for encryption, and RSA keys for PSS, beside those for signatures.
     """
     kind = _find_kind(jwk)
-    if kind is not KeyKind.RSA:
-        return kind is None
+    if kind is None:
+        return True
     ours = JOSE_ALGORITHM[kind]
     return bool(jwk.get("use", "sig") != "sig" or jwk.get("alg", ours) != ours)
 

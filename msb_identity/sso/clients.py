@@ -304,6 +304,6 @@ def _key_set(keys: dict[str, Any]) -> KeySet:
         found = KeySet.from_json(strict_json.dump(keys))
     except (EncodingRefused, KeyRefused):
         raise client_refused("keys") from None
-    if found.unsupported:
+    if found.skipped:
         raise client_refused("keys")
     return found

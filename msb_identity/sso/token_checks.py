@@ -44,6 +44,9 @@ COMMON_STEPS = (
     "validity",
 )
 """The steps that every kind of token shares."""
+MAX_TOKEN_CHARS = 16_384
+"""What servers take as a header field is shorter."""
+_EMBEDDED_KEYS = frozenset({"jwk", "x5c"})
 _Model = TypeVar("_Model", bound=BaseClaims)
 
 
@@ -55,12 +58,20 @@ class KeySource(Protocol):
 
 
 def read_jws(builder: ReportBuilder, token: str) -> Jws | None:
-    """Step `format`, where it fails: the compact form."""
+    """Step `format`, where it fails: the compact form, and a header without a key in it."""
     try:
-        return parse_jws(token)
-    except EncodingRefused:
-        builder.failed("format", "malformed")
+        if len(token) > MAX_TOKEN_CHARS:
+            message = f"a token of more than {MAX_TOKEN_CHARS} characters"
+            raise EncodingRefused(message)
+        jws = parse_jws(token)
+    except EncodingRefused as error:
+        builder.failed("format", "malformed", str(error))
         return None
+    embedded = sorted(_EMBEDDED_KEYS & jws.header.keys())
+    if embedded:
+        builder.failed("format", "embedded-key", ", ".join(embedded))
+        return None
+    return jws
 
 
 def read_claims(builder: ReportBuilder, jws: Jws, model: type[_Model]) -> _Model | None:
@@ -68,8 +79,8 @@ def read_claims(builder: ReportBuilder, jws: Jws, model: type[_Model]) -> _Model
     try:
         claims = model.model_validate(strict_json.load_object(jws.payload))
         wrong = list(claims.missing)
-    except EncodingRefused:
-        builder.failed("format", "malformed")
+    except EncodingRefused as error:
+        builder.failed("format", "malformed", str(error))
         return None
     except ValidationError as error:
         # Only our own names of claims: what the message wrote there stays out of the report.

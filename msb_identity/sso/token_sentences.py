@@ -10,6 +10,10 @@ if TYPE_CHECKING:
 SENTENCES: Sentences = {
     ("format", "ok"): ("令牌格式正确", "the token is well formed"),
     ("format", "malformed"): ("不是格式正确的令牌", "this is not a well-formed token"),
+    ("format", "embedded-key"): (
+        "令牌自带密钥，不予采用",
+        "the token brings a key of its own, which is never used",
+    ),
     ("format", "claims"): (
         "令牌内容缺少必需项或类型不符",
         "claims of the token are missing or of the wrong type",

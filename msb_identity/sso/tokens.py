@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from msb_identity.envelopes.jose import KeySet, sign_jws
 from msb_identity.envelopes.jwk import verifying_key_from_jwk
 from msb_identity.envelopes.keyfiles import read_public_file
-from msb_identity.errors import FetchRefused, Refused, SignInRefused, StoreError
+from msb_identity.errors import FetchRefused, KeyRefused, Refused, SignInRefused, StoreError
 from msb_identity.foundation import strict_json
 from msb_identity.foundation.clock import aware, from_seconds, seconds
 from msb_identity.foundation.report import ReportBuilder, Verdict
@@ -260,6 +260,9 @@ class TokenVerifier:
             verifying_key_from_jwk(single)  # a set would skip what it cannot use
             content = strict_json.dump({"keys": [single]})
         keys = KeySet.from_json(content)
+        if keys.skipped and not len(keys):
+            message = f"no key in {path.name} can be used: {keys.skipped[0].reason}"
+            raise KeyRefused(message)
         return cls(issuer=issuer, audience=audience, keys=keys, sessions=sessions)
 
     def check(self, token: str, *, now: datetime | None = None) -> Report:
