@@ -162,7 +162,7 @@ def page(
         '<!doctype html><html lang="zh-CN"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title[0])} / {escape(title[1])}</title>{again}"
-        f'<link rel="stylesheet" href="{STYLE_PATH}"></head><body>'
+        f'<link rel="icon" href="data:,"><link rel="stylesheet" href="{STYLE_PATH}"></head><body>'
         f'<header><p>{escape(site[0])}<small lang="en">{escape(site[1])}</small></p></header>'
         f"<main{shape}>{content}</main>"
         '<footer>MSB 示例 <span lang="en">· an example</span></footer></body></html>'

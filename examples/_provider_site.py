@@ -57,7 +57,7 @@ class Site:
         self._pages: dict[tuple[str, str], Callable[[Visit], WebResponse]] = {
             ("GET", "/"): self._home,
             ("GET", pages.STYLE_PATH): lambda _: pages.style(),
-            ("GET", "/sign-in"): lambda visit: self._sign_in_page(visit, "/"),
+            ("GET", "/sign-in"): self._sign_in,
         }
         self._forms: dict[str, Callable[[Visit, Parameters], WebResponse]] = {
             "/sign-in/password": self._by_password,
@@ -114,7 +114,8 @@ class Site:
     def _mark(self, visit: Visit) -> str:
         return self._is.protector.index("browser-form", visit.browser).hex()
 
-    # Signing in
+    def _sign_in(self, visit: Visit) -> WebResponse:
+        return self._sign_in_page(visit, _local(dict(visit.request.query).get("to", "/")))
 
     def _sign_in_page(
         self,
@@ -214,8 +215,6 @@ class Site:
     def _cancel(self, _visit: Visit, fields: Parameters) -> WebResponse:
         return self._is.provider.cancel(_request_for(_local(fields.get("to", ""))))
 
-    # Being signed in
-
     def _home(self, visit: Visit) -> WebResponse:
         """Show a person's sessions, and end them one by one (会话管理)."""
         if visit.session is None:
@@ -294,6 +293,9 @@ def _password_form(hidden: dict[str, str], name: str) -> str:
     return pages.form("/sign-in/password", content + pages.button("登录", "Sign in"), hidden)
 
 
+# The first that stands in the text: every browser also claims to be some of the others.
+_BROWSERS = ("MicroMessenger", "Edg", "Firefox", "Chrome", "Safari")
+_SYSTEMS = ("HarmonyOS", "Android", "iPhone", "Windows", "Mac OS", "Linux")
 _WAYS = {"sms": _sms_form, "code": _code_form, "password": _password_form}
 
 
@@ -322,7 +324,9 @@ def _refusal(error: MsbError) -> str:
 
 
 def _device(visit: Visit) -> str:
-    return visit.request.headers.get("user-agent", "")[:80]
+    """Say in a word or two which browser it is: enough for its owner to know it again."""
+    said = visit.request.headers.get("user-agent", "")
+    return " · ".join(next((n for n in names if n in said), "?") for names in (_BROWSERS, _SYSTEMS))
 
 
 def _local(to: str) -> str:

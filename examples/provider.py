@@ -80,7 +80,7 @@ def open_site(store: Store, folder: Path, issuer: str) -> tuple[Site, LogoutQueu
     audit = Audit(store, protector, writer="provider")
     accounts = Accounts(store, protector, audit=audit)
     cutoffs = CutOffs(store)
-    sessions = Sessions(store, audit=audit, cutoffs=cutoffs)
+    sessions = Sessions(store, audit=audit)
     desk = SignInDesk(store, protector, sessions=sessions, audit=audit)
     passwords = Passwords(
         store, protector, PeopleDirectory(accounts, protector), hasher=Hasher(), desk=desk
