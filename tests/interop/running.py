@@ -200,6 +200,7 @@ class World:
         home = f"http://127.0.0.1:{port}/"
         secret = self.register(
             client_id,
+            name="示例门户",
             redirect_addresses=(f"{home}sso/callback",),
             signed_out_addresses=(home,),
             logout_address=f"{home}sso/ended",
