@@ -7,7 +7,7 @@ indexes its SealedTable: one left out keeps an old data key in use, and stops a 
 from __future__ import annotations
 
 from msb_identity.foundation import audit, protect
-from msb_identity.people import records
+from msb_identity.people import records, staff
 from msb_identity.people import tables as people
 from msb_identity.signin import certificates, challenge, history, limits, passwords, scan, sms
 from msb_identity.sso import (
@@ -45,8 +45,9 @@ TABLES = (
 SEALED = (
     records.SEALED_NAMES,
     records.SEALED_IDENTIFIERS,
+    staff.SEALED,
+    keyring.SEALED,
     history.SEALED,
     passwords.SEALED,
-    keyring.SEALED,
 )
 """All tables with sealed columns."""

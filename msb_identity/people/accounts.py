@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import Connection
 
     from msb_identity.foundation.audit import Audit
     from msb_identity.foundation.protect import Protector
@@ -112,13 +112,13 @@ class Accounts:
         with self._writing(given) as connection:
             connection.execute(insert(people).values(row))
             held = [
-                self._take(connection, one, person_id, _proves(verified, one), moment)
+                self.take(connection, one, person_id, _proves(verified, one), moment)
                 for one in given
             ]
             insert_evidence(connection, proof, person_id=person_id, identifier=held[0])
             details = {"level": proof.level, "method": method, "source": source}
             self._record(connection, "registered", person_id, details=details, now=moment)
-            return self._opened(connection, people.c.id == person_id, moment)
+            return self.read(connection, person_id, moment)
 
     def find(self, identifier: Identifier, *, now: datetime | None = None) -> Person | None:
         """Find the person who holds an identifier."""
@@ -127,7 +127,7 @@ class Accounts:
             row = find_holder(connection, self._protector.indexes(connection), identifier)
             if row is None:
                 return None
-            return self._opened(connection, people.c.id == row["person_id"], moment)
+            return self.read(connection, row["person_id"], moment)
 
     def by_identity_number(self, number: str, *, now: datetime | None = None) -> Person | None:
         """Find a person by the number of 18 digits, or the old one of 15."""
@@ -144,7 +144,7 @@ class Accounts:
             root = root_of(connection, person_id)
             if root is None:
                 return None
-            return self._opened(connection, people.c.id == root, moment)
+            return self.read(connection, root, moment)
 
     def page(
         self, *, after: str = "", limit: int = 100, now: datetime | None = None
@@ -184,10 +184,10 @@ class Accounts:
             message = f"a method is a code of at most {MAX_METHOD_CHARS} of a-z, 0-9 and hyphen"
             raise ValueError(message)
         with self.changing(person_id, identifier) as (connection, root):
-            self._take(connection, identifier, root, method, moment)
+            self.take(connection, identifier, root, method, moment)
             details = {"kind": identifier.kind, "method": method or ""}
             self._record(connection, "linked", root, actor=by, details=details, now=moment)
-            return self._opened(connection, people.c.id == root, moment)
+            return self.read(connection, root, moment)
 
     def unlink(
         self,
@@ -211,7 +211,7 @@ class Accounts:
             remove_identifier(connection, row["id"])
             details = {"kind": identifier.kind}
             self._record(connection, "unlinked", root, actor=by, details=details, now=moment)
-            return self._opened(connection, people.c.id == root, moment)
+            return self.read(connection, root, moment)
 
     def merge(
         self,
@@ -236,9 +236,9 @@ class Accounts:
         moment = aware(now)
         with self._store.write() as connection:  # alone: whoever resolved an id goes on with it
             if kept != dropped and root_of(connection, dropped) == kept:
-                return self._opened(connection, people.c.id == kept, moment)
+                return self.read(connection, kept, moment)
             pair = [
-                self._opened(connection, people.c.id == self._live(connection, one), moment)
+                self.read(connection, self._live(connection, one), moment)
                 for one in (kept, dropped)
             ]
             merge_rows(connection, self._protector, *pair)
@@ -246,7 +246,7 @@ class Accounts:
             self._record(
                 connection, "merged", kept, actor=by, object_=dropped, details=details, now=moment
             )
-            return self._opened(connection, people.c.id == kept, moment)
+            return self.read(connection, kept, moment)
 
     def holder_indexes(self, connection: Connection, identity_number: str) -> list[bytes]:
         """Give the blind indexes of an identity number: a person's licences are found by them."""
@@ -288,7 +288,7 @@ class Accounts:
         except IntegrityError:
             raise account_refused("known") from None
 
-    def _take(
+    def take(
         self,
         connection: Connection,
         identifier: Identifier,
@@ -296,7 +296,10 @@ class Accounts:
         method: str | None,
         now: datetime,
     ) -> str:
-        """Give an account an identifier that may be another's until now; give its row's id."""
+        """Give an account an identifier, in the transaction of `changing`; give its row's id.
+
+        method, refusals: as `link`. It may have been another account's until now.
+        """
         if identifier.kind is IdentifierKind.CREDIT_CODE:
             raise account_refused("not-of-people")
         row = find_holder(connection, self._protector.indexes(connection), identifier)
@@ -355,10 +358,9 @@ class Accounts:
             raise account_refused("merged-elsewhere")
         return root
 
-    def _opened(
-        self, connection: Connection, condition: ColumnElement[bool], now: datetime
-    ) -> Person:
-        rows = connection.execute(select(people).where(condition)).mappings().all()
+    def read(self, connection: Connection, person_id: str, now: datetime) -> Person:
+        """Give an account, not a merged one's id, as the caller's transaction sees it."""
+        rows = connection.execute(select(people).where(people.c.id == person_id)).mappings().all()
         (person,) = open_people(connection, self._protector, rows, scale=self.scale, now=now)
         return person
 

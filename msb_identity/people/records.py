@@ -141,6 +141,11 @@ def root_of(connection: Connection, person_id: str) -> str | None:
     return None if row is None else row.merged_into or row.id
 
 
+def kept_id(connection: Connection, person_id: str | None) -> str | None:
+    """Give the id to write where a person is named: a merge may have come meanwhile."""
+    return None if person_id is None else root_of(connection, person_id)
+
+
 def find_holder(
     connection: Connection, indexes: Indexes, identifier: Identifier
 ) -> RowMapping | None:

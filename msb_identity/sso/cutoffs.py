@@ -15,16 +15,17 @@ from datetime import timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Column, Integer, String, Table, delete, insert, select, update
+from sqlalchemy import BigInteger, Column, Integer, String, Table, insert, select, update
 
 from msb_identity.errors import StoreError
 from msb_identity.foundation.clock import aware, seconds
 from msb_identity.foundation.schema import IDENTITY
+from msb_identity.foundation.store import remove_some
 from msb_identity.sso.basis import Ended, cut_off_name
-from msb_identity.sso.claims import CLOCK_TOLERANCE, MAX_TOKEN_LIFE
+from msb_identity.sso.claims import MAX_TOKEN_LIFE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from datetime import datetime
 
     from sqlalchemy import Connection
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
     from msb_identity.sso.basis import Basis
 
 MAX_AGE = timedelta(milliseconds=200)
-KEPT = MAX_TOKEN_LIFE + 2 * CLOCK_TOLERANCE
-"""A token's life, and clocks that differ on both sides."""
+KEPT = MAX_TOKEN_LIFE + timedelta(minutes=10)
+"""A token's life, and clocks of machines that are minutes off."""
+PRUNED_FROM = 10_000
 MAX_ID_CHARS = 255
 REPRESENTATIVE = "representative"
 """The mandate of every firm's legal representative: nobody's own, so it cannot be ended by id."""
@@ -79,6 +81,11 @@ class CutOffs:
         self._written_at = float("-inf")
         self._version = 0
         self._cut: dict[str, int] = {}
+        self._full_at = PRUNED_FROM
+
+    def __len__(self) -> int:
+        """How many cut-offs are kept in memory."""
+        return len(self._cut)
 
     def end_session(self, connection: Connection, sid: str, now: datetime | None = None) -> None:
         """End every token of a session, in the caller's transaction; call it last in it."""
@@ -152,8 +159,7 @@ class CutOffs:
         else:
             later = {"cut_at": max(known, cut_at), "version": version}
             connection.execute(update(cut_offs).where(this).values(later))
-        over = cut_offs.c.cut_at < seconds(moment - KEPT)
-        connection.execute(delete(cut_offs).where(over))
+        remove_some(connection, cut_offs, cut_offs.c.cut_at < seconds(moment - KEPT))
         self._written_at = self._clock()
 
     def _refresh(self) -> None:
@@ -163,18 +169,23 @@ class CutOffs:
         if age <= self._max_age and now - self._written_at > _OWN_WRITE_SECONDS:
             return
         with self._lock:
+            if self._read_at >= now:  # another thread asked meanwhile
+                return
             began = self._clock()
             with self._store.read() as connection:
                 newer = cut_offs.c.version > self._version
                 query = select(cut_offs.c.name, cut_offs.c.cut_at, cut_offs.c.version)
                 rows = connection.execute(query.where(newer)).all()
-            self._take((row.name, row.cut_at, row.version) for row in rows)
+            if rows:
+                self._cut.update((row.name, row.cut_at) for row in rows)
+                self._version = max(row.version for row in rows)
+                self._prune()
             self._read_at = began
 
-    def _take(self, rows: Iterable[tuple[str, int, int]]) -> None:
-        found = {}
-        for name, cut_at, version in rows:
-            found[name] = cut_at
-            self._version = max(self._version, version)
-        if found:
-            self._cut = {**self._cut, **found}
+    def _prune(self) -> None:
+        """Forget what concerns no token any more, whenever there is twice as much as last time."""
+        if len(self._cut) < self._full_at:
+            return
+        oldest = max(self._cut.values()) - KEPT.total_seconds()
+        self._cut = {name: at for name, at in self._cut.items() if at >= oldest}
+        self._full_at = max(PRUNED_FROM, 2 * len(self._cut))

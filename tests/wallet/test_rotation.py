@@ -340,7 +340,7 @@ def test_the_command_replaces_a_key_under_people_and_licences(
     assert main(["--data", str(world.path), "store", "rotate", secret]) == 0
     told = capsys.readouterr().out
     if secret != "encryption":
-        assert "people: 1 rows, 1 changed" in told
+        assert "person_identifiers: 2 rows, 2 changed" in told
         assert "licences: 2 rows, 2 changed" in told
     cards = world.pack.cards(world.holder, now=SHOWN)
     assert {card.identifier for card in cards} == {*world.licences.values()}
