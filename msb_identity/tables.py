@@ -48,6 +48,5 @@ SEALED = (
     staff.SEALED,
     history.SEALED,
     passwords.SEALED,
-    keyring.SEALED,
 )
 """All tables with sealed columns."""
