@@ -174,9 +174,9 @@ class ProviderWorld:
         return back(answer)["code"]
 
     def exchange(
-        self, portal: Portal, code: str, now: datetime = NOW, **changed: str | None
+        self, portal: Portal, code: str, now: datetime = NOW, /, **changed: str | None
     ) -> WebResponse:
-        form = {
+        form: dict[str, str | None] = {
             "grant_type": "authorization_code",
             "code": code,
             "redirect_uri": BACK,
@@ -192,7 +192,8 @@ class ProviderWorld:
     def refresh(
         self, portal: Portal, token: str, now: datetime = NOW, **more: str | None
     ) -> WebResponse:
-        form = {"grant_type": "refresh_token", "refresh_token": token} | more
+        form: dict[str, str | None] = {"grant_type": "refresh_token", "refresh_token": token}
+        form |= more
         return self.post(Endpoint.TOKEN, form, portal.headers, now)
 
     def post(
