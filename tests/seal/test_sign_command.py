@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from typing import TYPE_CHECKING
 
@@ -150,6 +151,36 @@ def test_a_pdf_is_kept_with_its_evidence(console: Console, tmp_path: Path) -> No
     assert (status, "c.pdf" in out) == (0, True)
     assert b"/DSS" in (tmp_path / "c.pdf").read_bytes()
     assert console("keep", "a.ofd", "--trust", "root.pem", "--out", "d.pdf")[0] == 2
+
+
+def test_what_was_found_is_written_for_people_too(console: Console, tmp_path: Path) -> None:
+    (tmp_path / "a.pdf").write_bytes(plain())
+    console("sign", "a.pdf", *WITH_KEY, "--out", "b.pdf")
+    reports = [word for end in ("html", "pdf", "json") for word in ("--report", f"out.{end}")]
+    status, out, err = console(*VERIFY, "b.pdf", "a.pdf", "missing.pdf", *reports)
+    assert (status, err.count("\n")) == (2, 1)  # one file could not be had
+    names = ["b.pdf", "a.pdf"]
+    assert [one["file"] for one in json.loads(out)] == names
+    told = json.loads((tmp_path / "out.json").read_bytes())
+    assert [(one["file"], one["verdict"]) for one in told] == [
+        ("b.pdf", "valid"),
+        ("a.pdf", "indeterminate"),
+    ]
+    assert told[0]["sha256"] == hashlib.sha256((tmp_path / "b.pdf").read_bytes()).hexdigest()
+    page = (tmp_path / "out.html").read_text("utf-8")
+    assert all(name in page for name in names)
+    assert (tmp_path / "out.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("name", ["out.txt", "there.html", "nowhere/out.pdf/x.html"])
+def test_a_report_that_cannot_be_written_is_told_before_anything_is_checked(
+    console: Console, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "there.html").write_text("mine")
+    (tmp_path / "nowhere").write_text("a file")
+    status, out, err = console(*VERIFY, "a.ofd", "--report", name)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert (tmp_path / "there.html").read_text() == "mine"
 
 
 def test_what_only_a_pdf_takes_is_not_passed_over(console: Console, tmp_path: Path) -> None:
