@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from msb_seal.ofd.compose import OfdBuilder
     from msb_seal.ofd.sign import prepare_ofd, seal_ofd
     from msb_seal.ofd.verify import check_ofd
+    from msb_seal.pdf.dual import SecondSigner, seal_pdf_twice
     from msb_seal.pdf.evidence import add_document_timestamp, add_evidence, gather_evidence
-    from msb_seal.pdf.reserving import reserve_field
+    from msb_seal.pdf.reserving import FieldLock, reserve_field
     from msb_seal.pdf.sign import PdfOptions, prepare_pdf, seal_pdf, sign_pdf
     from msb_seal.pictures.drawn import draw
     from msb_seal.placement import At, AtKeyword, OnEveryPage, Straddle
+    from msb_seal.reports import CheckedFile, report_html, report_json, report_pdf
     from msb_seal.seals.making import make_seal
     from msb_seal.seals.sealer import KeySealer
     from msb_seal.seals.structure import parse_seal
@@ -30,12 +32,15 @@ if TYPE_CHECKING:
 _HOMES = {
     "At": "msb_seal.placement",
     "AtKeyword": "msb_seal.placement",
+    "CheckedFile": "msb_seal.reports.checked",
+    "FieldLock": "msb_seal.pdf.reserving",
     "KeySealer": "msb_seal.seals.sealer",
     "OfdBatch": "msb_seal.ofd.batch",
     "OfdBuilder": "msb_seal.ofd.compose",
     "OnEveryPage": "msb_seal.placement",
     "PdfOptions": "msb_seal.pdf.sign",
     "SealRegistry": "msb_seal.lifecycle.registry",
+    "SecondSigner": "msb_seal.pdf.dual",
     "Straddle": "msb_seal.placement",
     "add_document_timestamp": "msb_seal.pdf.evidence",
     "add_evidence": "msb_seal.pdf.evidence",
@@ -49,21 +54,28 @@ _HOMES = {
     "parse_seal": "msb_seal.seals.structure",
     "prepare_ofd": "msb_seal.ofd.sign",
     "prepare_pdf": "msb_seal.pdf.sign",
+    "report_html": "msb_seal.reports.as_html",
+    "report_json": "msb_seal.reports.as_json",
+    "report_pdf": "msb_seal.reports.as_pdf",
     "reserve_field": "msb_seal.pdf.reserving",
     "seal_ofd": "msb_seal.ofd.sign",
     "seal_pdf": "msb_seal.pdf.sign",
+    "seal_pdf_twice": "msb_seal.pdf.dual",
     "sign_pdf": "msb_seal.pdf.sign",
 }
 
 __all__ = [
     "At",
     "AtKeyword",
+    "CheckedFile",
+    "FieldLock",
     "KeySealer",
     "OfdBatch",
     "OfdBuilder",
     "OnEveryPage",
     "PdfOptions",
     "SealRegistry",
+    "SecondSigner",
     "Straddle",
     "add_document_timestamp",
     "add_evidence",
@@ -77,9 +89,13 @@ __all__ = [
     "parse_seal",
     "prepare_ofd",
     "prepare_pdf",
+    "report_html",
+    "report_json",
+    "report_pdf",
     "reserve_field",
     "seal_ofd",
     "seal_pdf",
+    "seal_pdf_twice",
     "sign_pdf",
 ]
 
