@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from msb_identity.lazy import load_at_use
 
 if TYPE_CHECKING:
+    from msb_seal.batch import DocumentBatch, seal_many
     from msb_seal.documents import check_document
     from msb_seal.lifecycle.registry import SealRegistry
-    from msb_seal.ofd.batch import OfdBatch
     from msb_seal.ofd.compose import OfdBuilder
     from msb_seal.ofd.sign import prepare_ofd, seal_ofd
     from msb_seal.ofd.verify import check_ofd
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "At": "msb_seal.placement",
     "AtKeyword": "msb_seal.placement",
+    "DocumentBatch": "msb_seal.batch",
     "KeySealer": "msb_seal.seals.sealer",
-    "OfdBatch": "msb_seal.ofd.batch",
     "OfdBuilder": "msb_seal.ofd.compose",
     "OnEveryPage": "msb_seal.placement",
     "PdfOptions": "msb_seal.pdf.sign",
@@ -50,6 +50,7 @@ _HOMES = {
     "prepare_ofd": "msb_seal.ofd.sign",
     "prepare_pdf": "msb_seal.pdf.sign",
     "reserve_field": "msb_seal.pdf.reserving",
+    "seal_many": "msb_seal.batch",
     "seal_ofd": "msb_seal.ofd.sign",
     "seal_pdf": "msb_seal.pdf.sign",
     "sign_pdf": "msb_seal.pdf.sign",
@@ -58,8 +59,8 @@ _HOMES = {
 __all__ = [
     "At",
     "AtKeyword",
+    "DocumentBatch",
     "KeySealer",
-    "OfdBatch",
     "OfdBuilder",
     "OnEveryPage",
     "PdfOptions",
@@ -78,6 +79,7 @@ __all__ = [
     "prepare_ofd",
     "prepare_pdf",
     "reserve_field",
+    "seal_many",
     "seal_ofd",
     "seal_pdf",
     "sign_pdf",
