@@ -23,6 +23,7 @@ _AREAS = {
     "make": "seals",
     "show": "seals",
     "sign": "sign",
+    "batch": "batch",
     "keep": "keep",
     "verify": "verify",
     "lifecycle": "lifecycle",
