@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from msb_identity.lazy import load_at_use
 
 if TYPE_CHECKING:
+    from msb_seal.batch import DocumentBatch, seal_many
     from msb_seal.documents import check_document
     from msb_seal.lifecycle.registry import SealRegistry
-    from msb_seal.ofd.batch import OfdBatch
     from msb_seal.ofd.compose import OfdBuilder
     from msb_seal.ofd.sign import prepare_ofd, seal_ofd
     from msb_seal.ofd.verify import check_ofd
@@ -34,8 +34,8 @@ _HOMES = {
     "AtKeyword": "msb_seal.placement",
     "CheckedFile": "msb_seal.reports.checked",
     "FieldLock": "msb_seal.pdf.reserving",
+    "DocumentBatch": "msb_seal.batch",
     "KeySealer": "msb_seal.seals.sealer",
-    "OfdBatch": "msb_seal.ofd.batch",
     "OfdBuilder": "msb_seal.ofd.compose",
     "OnEveryPage": "msb_seal.placement",
     "PdfOptions": "msb_seal.pdf.sign",
@@ -58,6 +58,7 @@ _HOMES = {
     "report_json": "msb_seal.reports.as_json",
     "report_pdf": "msb_seal.reports.as_pdf",
     "reserve_field": "msb_seal.pdf.reserving",
+    "seal_many": "msb_seal.batch",
     "seal_ofd": "msb_seal.ofd.sign",
     "seal_pdf": "msb_seal.pdf.sign",
     "seal_pdf_twice": "msb_seal.pdf.dual",
@@ -68,9 +69,9 @@ __all__ = [
     "At",
     "AtKeyword",
     "CheckedFile",
+    "DocumentBatch",
     "FieldLock",
     "KeySealer",
-    "OfdBatch",
     "OfdBuilder",
     "OnEveryPage",
     "PdfOptions",
@@ -93,6 +94,7 @@ __all__ = [
     "report_json",
     "report_pdf",
     "reserve_field",
+    "seal_many",
     "seal_ofd",
     "seal_pdf",
     "seal_pdf_twice",

@@ -24,6 +24,7 @@ _AREAS = {
     "show": "seals",
     "sign": "sign",
     "field": "field",
+    "batch": "batch",
     "keep": "keep",
     "verify": "verify",
     "lifecycle": "lifecycle",

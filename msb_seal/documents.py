@@ -71,7 +71,7 @@ def check_document(
         from msb_seal.pdf.verify import judge_pdf  # which loads pyHanko, and what draws
 
         return judge_pdf(data, judging)
-    if _ZIP_MARK in data[:_ZIP_HEAD_BYTES]:
+    if is_archive(data):
         return judge_ofd(data, judging)
     return _undecided("unknown-kind")
 
@@ -79,6 +79,11 @@ def check_document(
 def is_pdf(data: bytes) -> bool:
     """Whether the bytes are a PDF's, broken or not."""
     return b"%PDF-" in data[:_PDF_HEAD_BYTES]
+
+
+def is_archive(data: bytes) -> bool:
+    """Whether the bytes are a ZIP's, as an OFD is one, broken or not."""
+    return _ZIP_MARK in data[:_ZIP_HEAD_BYTES]
 
 
 def _undecided(code: str) -> Report:

@@ -47,6 +47,10 @@ class CommandError(MsbError):
         super().__init__(en)
         self.zh, self.en = zh, en
 
+    def __reduce__(self) -> tuple[type[CommandError], tuple[str, str]]:
+        """Travel from a worker process with both sentences."""
+        return type(self), (self.zh, self.en)
+
 
 class CommandParser(argparse.ArgumentParser):
     """An argument parser whose errors are one bilingual line that repeats no code or token."""
