@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from msb_seal.pdf.syntax import PdfValue
 
 _ENDS: Final = re.compile(
-    rb"[\x00\t\n\x0c\r ]*startxref[\x00\t\n\x0c\r ]+\d{1,12}[\x00\t\n\x0c\r ]+(?=%%EOF|\Z)"
+    rb"(?:[\x00\t\n\x0c\r ]++|%(?!%EOF)[^\r\n]{0,200}[\r\n])*+"
+    rb"startxref[\x00\t\n\x0c\r ]+\d{1,12}[\x00\t\n\x0c\r ]+(?=%%EOF|\Z)"
 )
 _TABLE: Final = re.compile(
     rb"xref *(?:\r\n|\r|\n)(?:\d{1,10} \d{1,10} *(?:\r\n|\r|\n)"
     rb"(?:\d{10} \d{5} [nf](?: \r| \n|\r\n))*+)*+[\x00\t\n\x0c\r ]*trailer"
 )
 """A table whose rows are of 20 bytes each (7.5.4); of others, readers repair the file."""
+_AFTER: Final = re.compile(rb"[\x00\t\n\x0c\r ]*(?:%%EOF[\x00\t\n\x0c\r ]*)?")
 _MAX_TAIL: Final = 1_024
 """So many bytes from the end readers look for the last startxref."""
 _OBJECT_INSIDE: Final = re.compile(rb"\d[\x00\t\n\x0c\r ]+\d+[\x00\t\n\x0c\r ]+obj\b|\btrailer\b")
@@ -122,5 +124,8 @@ def _between(
             position = ends.end()
         if skip_blank(data, position) < first or _OBJECT_INSIDE.search(data, position, first):
             yield f"bytes at {position} that nothing names"
+            return
+        if first == last == after.end and not _AFTER.fullmatch(data, position, first):
+            yield f"bytes at {position} that stand behind the end"
             return
         position = last

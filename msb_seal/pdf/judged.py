@@ -42,6 +42,8 @@ REQUIRED = ("coverage", "later-changes")
 DETACHED: Final = ("adbe.pkcs7.detached", "ETSI.CAdES.detached")
 GM_CMS, GM_SEAL = "GM.sm2cms.detached", "GM.sm2seal"
 SHA1_CMS, DOCUMENT_TIMESTAMP = "adbe.pkcs7.sha1", "ETSI.RFC3161"
+MAX_BLANK_END = 16
+"""So many ends of lines may follow the end of the file without a word."""
 MAX_OPEN_ELEMENTS = 8
 """A CMS without lengths has no more elements open at its end."""
 _SHORT, _INDEFINITE, _MAX_LENGTH_BYTES = 0x80, 0x80, 4
@@ -135,7 +137,7 @@ def _begin(case: Case, around: Circumstances, proven: datetime | None) -> Report
     token, clean = cut_padding(contents)
     builder = _begin_kind(case, around, token, signed, proven)
     if not clean:
-        builder.warning("format", "padding")
+        builder.failed("format", "padding")
     return builder
 
 
@@ -251,7 +253,10 @@ def _tell_later_changes(builder: ReportBuilder, case: Case, around: Circumstance
         builder.unknown("later-changes", "uncompared")
         return
     if not rest.strip(b"\0\t\n\x0c\r "):
-        builder.ok("later-changes", "none")
+        if len(rest.strip(b"\r\n")) or len(rest) > MAX_BLANK_END:
+            builder.warning("later-changes", "blanks", f"{len(rest)} bytes")
+        else:
+            builder.ok("later-changes", "none")
         return
     if not around.whole:
         builder.unknown("later-changes", "unreadable")

@@ -14,6 +14,7 @@ from msb_identity.foundation.report import ReportBuilder, Verdict
 from msb_identity.x509.revocation import RevocationPolicy
 from msb_seal.errors import PdfRefused
 from msb_seal.judging import Judging
+from msb_seal.pdf.comparing import has_actions
 from msb_seal.pdf.coverings import find_coverings
 from msb_seal.pdf.dss import with_helpers
 from msb_seal.pdf.found import find_signatures, find_unlisted, in_order
@@ -97,7 +98,7 @@ def _tell_all(
         builder.unknown("format", "limit", f"{len(cases)} signatures")
         return
     if around.whole:
-        _tell_format(builder, around.file.data, cases)
+        _tell_format(builder, around.latest, cases)
     for report in _judge(cases, around):
         builder.add_signature(report)
     _tell_coverage(builder, cases, strays)
@@ -145,9 +146,23 @@ def _judge(cases: list[Case], around: Circumstances) -> list[Report]:
     return reports[::-1]
 
 
-def _tell_format(builder: ReportBuilder, data: bytes, cases: list[Case]) -> None:
-    if not any(case.found.field.name for case in cases):
+def _tell_format(builder: ReportBuilder, revision: Revision, cases: list[Case]) -> None:
+    catalog, data = revision.catalog, revision.file.data
+    own = [case for case in cases if case.found.field.name]
+    if "XFA" in revision.dictionary(catalog.get("AcroForm")):
+        builder.unknown("format", "xfa")
+    scripts = revision.dictionary(catalog.get("Names")).get("JavaScript")
+    started = [
+        scripts,
+        catalog.get("OpenAction"),
+        {"AA": catalog["AA"]} if "AA" in catalog else None,
+    ]
+    if any(has_actions(revision, one, apart=frozenset()) for one in started) or scripts:
+        builder.warning("format", "active-content")
+    if not own:
         builder.unknown("format", "unsigned")
+    elif all(case.is_timestamp for case in own):
+        builder.unknown("format", "only-timestamps")
     elif not data.startswith(_HEAD):
         builder.warning("format", "odd", f"{data.find(_HEAD)} bytes before %PDF-")
     else:
