@@ -13,6 +13,7 @@ from msb_seal.errors import PdfRefused
 from msb_seal.pdf.ambiguity import ambiguities
 from msb_seal.pdf.comparing import Changes, Comparison, reached
 from msb_seal.pdf.form_changes import FormChanges
+from msb_seal.pdf.metadata import same_but_for_writing
 from msb_seal.pdf.page_tree import pages_of
 from msb_seal.pdf.permissions import NO_CHANGES, Permissions
 from msb_seal.pdf.syntax import Ref
@@ -35,8 +36,6 @@ _HARMLESS_IN_PAGE: Final = frozenset(
 )
 _CROPPING: Final = frozenset({"ViewArea", "ViewClip", "PrintArea", "PrintClip", "PrintPageRange"})
 """Of the viewer's preferences: what decides over which parts of pages are shown or printed."""
-_DATES_OF_WRITING: Final = frozenset({"/Info/ModDate", "/Info/Producer"})
-"""What every writer notes of itself, even where nothing else may change."""
 _OF_REVISION: Final = frozenset(
     {
         *("Root", "Info", "ID", "Size", "Prev", "XRefStm", "Type", "Index", "W", "Length"),
@@ -81,12 +80,11 @@ class _Document:
         self._compare_catalog()
         for ref in self.pages:
             self._compare_page(ref)
-        self._compare_writing()
+        self._compare_syntax()
         if self.permissions.level == NO_CHANGES:
             # 12.8.2.2.2: validation data and time-stamps are all that may be added.
-            for what in self.changes.harmless:
-                if what not in _DATES_OF_WRITING:
-                    self.changes.forbid(what)
+            for what in set(self.changes.harmless) - self._of_writing():
+                self.changes.forbid(what)
 
     def _compare_catalog(self) -> None:
         old, new = self.before.catalog, self.after.catalog
@@ -117,6 +115,12 @@ class _Document:
             self.comparison.compare(
                 f"/Root/Names/{key}", old.get(key), new.get(key), harmless=key in _HARMLESS_NAMES
             )
+
+    def _of_writing(self) -> set[str]:
+        """Give what a writer notes of itself, even where nothing else may change."""
+        one, two = self.before.catalog.get("Metadata"), self.after.catalog.get("Metadata")
+        same = same_but_for_writing(self.before, one, self.after, two)
+        return {"/Info/ModDate", "/Info/Producer", *(["/Root/Metadata"] if same else ())}
 
     def _compare_preferences(self, path: str, one: PdfValue, two: PdfValue) -> None:
         old, new = self.before.dictionary(one), self.after.dictionary(two)
@@ -158,7 +162,7 @@ class _Document:
         for index, (first, second) in enumerate(zip(old, kept, strict=True)):
             self.comparison.compare(f"{path}/{index}", first, second)
 
-    def _compare_writing(self) -> None:
+    def _compare_syntax(self) -> None:
         """Find what was added and may be read in two ways."""
         for what in ambiguities(self.before, self.after):
             self.changes.doubt(what)

@@ -248,3 +248,29 @@ def test_a_document_certified_without_changes_takes_nothing_that_is_harmless_els
     assert outcome(check(changed)) == (Outcome.FAILED, "changed")
     noted = updated(data, {30: b"<</ModDate(D:20260601120000Z)>>"}, trailer=b"/Info 30 0 R")
     assert check(noted).verdict is Verdict.VALID
+
+
+XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF'
+    b' xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about=""'
+    b' xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:dc="http://purl.org/dc/elements/1.1/"'
+    b' xmp:ModifyDate="%s"><dc:title>%s</dc:title></rdf:Description></rdf:RDF></x:xmpmeta>'
+)
+
+
+@pytest.mark.parametrize(
+    ("date", "title", "verdict"),
+    [
+        (b"2026-06-02T00:00:00Z", b"one", Verdict.VALID),
+        (b"2026-06-01T00:00:00Z", b"two", Verdict.INVALID),
+        (b"2026-06-02T00:00:00Z", b"one<b/>", Verdict.INVALID),
+        (b"2026-06-02T00:00:00Z", b"one<", Verdict.INVALID),
+    ],
+)
+def test_of_metadata_only_the_date_may_change_in_a_document_certified_without_changes(
+    date: bytes, title: bytes, verdict: Verdict
+) -> None:
+    kept = b"/Perms<</DocMDP 21 0 R>>/Metadata 30 0 R"
+    base = {1: CATALOG % b"/Metadata 30 0 R", 30: stream(XMP % (b"2026-06-01T00:00:00Z", b"one"))}
+    data = signed(document(base), Sign(entries=DOC_MDP, catalog=kept))
+    assert check(updated(data, {30: stream(XMP % (date, title))})).verdict is verdict
