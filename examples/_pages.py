@@ -78,7 +78,9 @@ def link(address: str, zh: str, en: str, *, quiet: bool = False) -> str:
     return f'<a class="{kind}" href="{escape(address)}">{text}</a>'
 
 
-def field(name: str, zh: str, en: str, *, kind: str = "text", fill: str = "", value: str = "") -> str:
+def field(
+    name: str, zh: str, en: str, *, kind: str = "text", fill: str = "", value: str = ""
+) -> str:
     """Write an input with its label; fill: what a browser may fill in (autocomplete)."""
     numeric = ' inputmode="numeric"' if fill in {"one-time-code", "tel"} else ""
     return (
@@ -121,7 +123,7 @@ def page(
     body = (
         '<!doctype html><html lang="zh-CN"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{escape(title[0])} / {escape(title[1])}</title>{again}'
+        f"<title>{escape(title[0])} / {escape(title[1])}</title>{again}"
         f'<link rel="stylesheet" href="{STYLE_PATH}"></head><body>'
         f'<header><p>{escape(site[0])}<small lang="en">{escape(site[1])}</small></p></header>'
         f"<main{' class="wide"' if wide else ''}>{content}</main>"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from msb_identity.lazy import load_at_use
 
 if TYPE_CHECKING:
-    from msb_seal.documents import check_document
+    from msb_seal.documents import check_document, verify_document
     from msb_seal.lifecycle.registry import SealRegistry
     from msb_seal.ofd.batch import OfdBatch
     from msb_seal.ofd.compose import OfdBuilder
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from msb_seal.pdf.evidence import add_document_timestamp, add_evidence, gather_evidence
     from msb_seal.pdf.reserving import reserve_field
     from msb_seal.pdf.sign import PdfOptions, prepare_pdf, seal_pdf, sign_pdf
+    from msb_seal.pdf.verify import check_pdf, verify_pdf
     from msb_seal.pictures.drawn import draw
     from msb_seal.placement import At, AtKeyword, OnEveryPage, Straddle
     from msb_seal.seals.making import make_seal
@@ -41,6 +42,7 @@ _HOMES = {
     "add_evidence": "msb_seal.pdf.evidence",
     "check_document": "msb_seal.documents",
     "check_ofd": "msb_seal.ofd.verify",
+    "check_pdf": "msb_seal.pdf.verify",
     "check_seal": "msb_seal.seals.verify",
     "check_seal_signature": "msb_seal.seals.verify",
     "draw": "msb_seal.pictures.drawn",
@@ -53,6 +55,8 @@ _HOMES = {
     "seal_ofd": "msb_seal.ofd.sign",
     "seal_pdf": "msb_seal.pdf.sign",
     "sign_pdf": "msb_seal.pdf.sign",
+    "verify_document": "msb_seal.documents",
+    "verify_pdf": "msb_seal.pdf.verify",
 }
 
 __all__ = [
@@ -69,6 +73,7 @@ __all__ = [
     "add_evidence",
     "check_document",
     "check_ofd",
+    "check_pdf",
     "check_seal",
     "check_seal_signature",
     "draw",
@@ -81,6 +86,8 @@ __all__ = [
     "seal_ofd",
     "seal_pdf",
     "sign_pdf",
+    "verify_document",
+    "verify_pdf",
 ]
 
 __getattr__ = load_at_use(__name__, _HOMES)

@@ -42,6 +42,8 @@ REQUIRED = ("coverage", "later-changes")
 DETACHED: Final = ("adbe.pkcs7.detached", "ETSI.CAdES.detached")
 GM_CMS, GM_SEAL = "GM.sm2cms.detached", "GM.sm2seal"
 SHA1_CMS, DOCUMENT_TIMESTAMP = "adbe.pkcs7.sha1", "ETSI.RFC3161"
+MAX_VALUE_BYTES = 8_000_000
+"""Of all signature values of a file together."""
 MAX_BLANK_END = 16
 """So many ends of lines may follow the end of the file without a word."""
 MAX_OPEN_ELEMENTS = 8
@@ -135,6 +137,11 @@ def _begin(case: Case, around: Circumstances, proven: datetime | None) -> Report
         builder.ok("format")
         return builder
     token, clean = cut_padding(contents)
+    around.file.value_bytes += len(token)
+    if around.file.value_bytes > MAX_VALUE_BYTES:
+        builder = ReportBuilder("unknown", required=REQUIRED, sentences=SIGNATURE_SENTENCES)
+        builder.unknown("format", "limit", f"more than {MAX_VALUE_BYTES} bytes of signatures")
+        return builder
     builder = _begin_kind(case, around, token, signed, proven)
     if not clean:
         builder.failed("format", "padding")
@@ -239,7 +246,7 @@ def _end_of_indefinite(contents: bytes) -> tuple[bytes, bool]:
     for extra in range(2, MAX_OPEN_ELEMENTS * 2 + 2):
         candidate = kept + bytes(extra)
         try:
-            der.read_ber(candidate, limit=MAX_CMS_BYTES)
+            der.read_ber(candidate)
         except EncodingRefused:
             continue
         return candidate, True

@@ -32,6 +32,10 @@ SIGNATURE_SENTENCES: Final[Sentences] = {
         "分离式签名内不应含有内容",
         "a detached signature has content inside",
     ),
+    ("format", "limit"): (
+        "签名值过大，未核验",
+        "the signatures are too large and were not all checked",
+    ),
     ("format", "several-signers"): (
         "一个签名中有多个签名者",
         "one signature has several signers, which PDF does not allow",

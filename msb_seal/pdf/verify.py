@@ -22,6 +22,7 @@ from msb_seal.pdf.judged import Case, Circumstances, judge_signature
 from msb_seal.pdf.revisions import MAX_HEAD_BYTES, PdfBytes, Revision
 from msb_seal.pdf.sentences import DOCUMENT_SENTENCES
 from msb_seal.pdf.shown import tell_pictures
+from msb_seal.verified import VerifiedDocument
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -65,6 +66,23 @@ def check_pdf(
         trust=trust, at=at, revocation=revocation, fetch=fetch, statuses=statuses, makers=makers
     )
     return judge_pdf(data, judging)
+
+
+def verify_pdf(
+    data: bytes,
+    *,
+    trust: TrustStore,
+    at: datetime | None = None,
+    revocation: RevocationPolicy | str = RevocationPolicy.IF_PUBLISHED,
+    fetch: Fetcher | None = None,
+    statuses: SealStatuses | None = None,
+    makers: TrustStore | None = None,
+) -> VerifiedDocument:
+    """Accept a PDF as `check_pdf` does, or raise Refused, which carries the report."""
+    judging = Judging.of(
+        trust=trust, at=at, revocation=revocation, fetch=fetch, statuses=statuses, makers=makers
+    )
+    return VerifiedDocument.of(judge_pdf(data, judging))
 
 
 def judge_pdf(data: bytes, judging: Judging) -> Report:

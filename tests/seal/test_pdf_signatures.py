@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from msb_identity.foundation.report import Outcome, Report, Verdict
+from msb_identity.pki import der
 from msb_identity.pki.keys import KeyKind
 from msb_identity.x509.trust import TrustStore
 from msb_seal.cms.making import cms_digest, prepare_cms
 from msb_seal.documents import check_document
+from msb_seal.pdf import judged
 from msb_seal.pdf.verify import MAX_PDF_BYTES, check_pdf
 from tests.identity.authorities import DAY, NOW, trusting
 from tests.seal import cms_world
@@ -210,6 +212,37 @@ def test_scripts_that_were_there_when_it_was_signed_are_told() -> None:
     told = {(step.code, step.outcome) for step in report.steps if step.id == "format"}
     assert ("active-content", Outcome.WARNING) in told
     assert report.verdict is Verdict.VALID
+
+
+def with_crl(value: bytes, entries: int) -> bytes:
+    """Put a list of that many revocations into a CMS, as signers for long-term validity do."""
+    reason = der.sequence(
+        der.sequence(der.element(der.OID, b"\x55\x1d\x15"), der.octet_string(b"\n\1\1"))
+    )
+    time = der.element(0x17, b"260601120000Z")
+    row = (der.sequence(der.integer(2**120 + n), time, reason) for n in range(entries))
+    kind, signed_data = der.read_ber(value).sequence()
+    parts = [part.encoded for part in signed_data.children[0].sequence()]
+    parts.insert(-1, der.element(0xA1, der.sequence(*row)))
+    return der.sequence(kind.encoded, der.element(0xA0, der.sequence(*parts)))
+
+
+def test_a_signature_that_carries_a_large_list_of_revocations_is_read() -> None:
+    how = Sign(room=2_500_000)
+    made = replace(how, make=lambda data: with_crl(how.contents(data), 20_000))
+    report = check(signed(document(), made))
+    assert report.verdict is Verdict.VALID, report.as_text()
+
+
+def test_signatures_that_are_too_much_to_read_are_left_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(judged, "MAX_VALUE_BYTES", 100)
+    report = check(signed(document()))
+    assert (report.verdict, report.signatures[0].step("format").code) == (
+        Verdict.INDETERMINATE,
+        "limit",
+    )
 
 
 def broken_range(change: str) -> bytes:
