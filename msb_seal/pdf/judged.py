@@ -102,6 +102,8 @@ def judge_signature(case: Case, around: Circumstances, *, proven: datetime | Non
         builder.unknown("coverage", where.problem, where.detail)
     elif where.problem:
         builder.failed("coverage", where.problem, where.detail)
+    elif where.has_blanks:
+        builder.warning("coverage", "blanks")
     else:
         builder.ok("coverage")
     _tell_later_changes(builder, case, around)

@@ -56,6 +56,10 @@ SIGNATURE_SENTENCES: Final[Sentences] = {
         "签名覆盖其所在版本的全部内容",
         "the signature covers the whole of its revision",
     ),
+    ("coverage", "blanks"): (
+        "签名值的十六进制数字之间有未签名的空白",
+        "blanks that nobody signed stand among the digits of the signature value",
+    ),
     ("coverage", "byte-range"): (
         "签名的字节范围不合规",
         "the signature's ByteRange is not two ranges from the beginning of the file",

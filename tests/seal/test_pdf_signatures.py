@@ -167,6 +167,14 @@ def test_what_fills_contents_up_may_only_be_zeros(behind: bytes) -> None:
     assert failures(check(data)) == {("format", "padding")}
 
 
+def test_blanks_among_the_digits_of_the_value_are_told() -> None:
+    data = signed(document())
+    end = data.index(b">", data.index(b"/Contents<"))
+    report = check(data[: end - 2] + b" \n" + data[end:])
+    step = report.signatures[0].step("coverage")
+    assert (step.outcome, step.code) == (Outcome.WARNING, "blanks")
+
+
 def test_a_file_that_has_only_a_timestamp_is_signed_by_nobody() -> None:
     how = Sign(kind=b"DocTimeStamp", sub_filter=b"ETSI.RFC3161", make=stamp().stamp)
     report = check(signed(document(), how))
