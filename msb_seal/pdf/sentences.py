@@ -124,6 +124,10 @@ DOCUMENT_SENTENCES: Final[Sentences] = {
         "文件只有时间戳，没有任何人的签名",
         "the file has time-stamps only: nobody signed it",
     ),
+    ("format", "doubled-entry"): (
+        "对象中有重复的键，阅读器会看到不同内容",
+        "an entry stands twice in an object: readers see different contents",
+    ),
     ("format", "xfa"): (
         "文件含 XFA 表单，其显示内容不由页面决定",
         "the file has a form of the kind XFA, which shows something else than its pages",

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from msb_identity.foundation.report import ReportBuilder, Verdict
 from msb_identity.x509.revocation import RevocationPolicy
 from msb_seal.errors import PdfRefused
 from msb_seal.judging import Judging
+from msb_seal.pdf.ambiguity import doubled_entries
 from msb_seal.pdf.comparing import has_actions
 from msb_seal.pdf.coverings import find_coverings
 from msb_seal.pdf.dss import with_helpers
@@ -167,6 +169,8 @@ def _judge(cases: list[Case], around: Circumstances) -> list[Report]:
 def _tell_format(builder: ReportBuilder, revision: Revision, cases: list[Case]) -> None:
     catalog, data = revision.catalog, revision.file.data
     own = [case for case in cases if case.found.field.name]
+    if doubled := list(islice(doubled_entries(revision), 5)):
+        builder.unknown("format", "doubled-entry", ", ".join(map(str, doubled)))
     if "XFA" in revision.dictionary(catalog.get("AcroForm")):
         builder.unknown("format", "xfa")
     scripts = revision.dictionary(catalog.get("Names")).get("JavaScript")
