@@ -12,7 +12,7 @@ from msb_identity.lazy import load_at_use
 
 if TYPE_CHECKING:
     from msb_seal.batch import DocumentBatch, seal_many
-    from msb_seal.documents import check_document
+    from msb_seal.documents import check_document, verify_document
     from msb_seal.lifecycle.registry import SealRegistry
     from msb_seal.ofd.compose import OfdBuilder
     from msb_seal.ofd.sign import prepare_ofd, seal_ofd
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from msb_seal.pdf.evidence import add_document_timestamp, add_evidence, gather_evidence
     from msb_seal.pdf.reserving import FieldLock, reserve_field
     from msb_seal.pdf.sign import PdfOptions, prepare_pdf, seal_pdf, sign_pdf
+    from msb_seal.pdf.verify import check_pdf, verify_pdf
     from msb_seal.pictures.drawn import draw
     from msb_seal.placement import At, AtKeyword, OnEveryPage, Straddle
     from msb_seal.reports import CheckedFile, report_html, report_json, report_pdf
@@ -46,6 +47,7 @@ _HOMES = {
     "add_evidence": "msb_seal.pdf.evidence",
     "check_document": "msb_seal.documents",
     "check_ofd": "msb_seal.ofd.verify",
+    "check_pdf": "msb_seal.pdf.verify",
     "check_seal": "msb_seal.seals.verify",
     "check_seal_signature": "msb_seal.seals.verify",
     "draw": "msb_seal.pictures.drawn",
@@ -63,6 +65,8 @@ _HOMES = {
     "seal_pdf": "msb_seal.pdf.sign",
     "seal_pdf_twice": "msb_seal.pdf.dual",
     "sign_pdf": "msb_seal.pdf.sign",
+    "verify_document": "msb_seal.documents",
+    "verify_pdf": "msb_seal.pdf.verify",
 }
 
 __all__ = [
@@ -82,6 +86,7 @@ __all__ = [
     "add_evidence",
     "check_document",
     "check_ofd",
+    "check_pdf",
     "check_seal",
     "check_seal_signature",
     "draw",
@@ -99,6 +104,8 @@ __all__ = [
     "seal_pdf",
     "seal_pdf_twice",
     "sign_pdf",
+    "verify_document",
+    "verify_pdf",
 ]
 
 __getattr__ = load_at_use(__name__, _HOMES)

@@ -14,6 +14,7 @@ from msb_seal.judging import Judging
 from msb_seal.ofd.verify import judge_ofd
 from msb_seal.seals.structure import kind_of
 from msb_seal.seals.verify import begin_seal_signature, judge_seal
+from msb_seal.verified import VerifiedDocument
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -74,6 +75,32 @@ def check_document(
     if is_archive(data):
         return judge_ofd(data, judging)
     return _undecided("unknown-kind")
+
+
+def verify_document(
+    data: bytes,
+    *,
+    trust: TrustStore,
+    at: datetime | None = None,
+    revocation: RevocationPolicy | str = RevocationPolicy.IF_PUBLISHED,
+    fetch: Fetcher | None = None,
+    statuses: SealStatuses | None = None,
+    makers: TrustStore | None = None,
+    original: bytes | None = None,
+) -> VerifiedDocument:
+    """Accept a document as `check_document` does, or raise Refused, which carries the report."""
+    return VerifiedDocument.of(
+        check_document(
+            data,
+            trust=trust,
+            at=at,
+            revocation=revocation,
+            fetch=fetch,
+            statuses=statuses,
+            makers=makers,
+            original=original,
+        )
+    )
 
 
 def is_pdf(data: bytes) -> bool:
