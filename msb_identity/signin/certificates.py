@@ -8,7 +8,7 @@ was found of the certificate stands in the report of its own that this one carri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -31,7 +31,7 @@ from msb_identity.foundation.schema import IDENTITY
 from msb_identity.signin.challenge import SIGN_IN, Answer, Challenges, by_address, signed_text
 from msb_identity.signin.desk import SignInDesk, Tried
 from msb_identity.signin.limits import By, Limits, Policy, Rule
-from msb_identity.signin.subjects import Directory, Origin, Subject
+from msb_identity.signin.subjects import Origin
 from msb_identity.sso.sessions import SubjectKind
 from msb_identity.x509.certificate import Certificate
 from msb_identity.x509.chain import verify_chain
@@ -39,11 +39,13 @@ from msb_identity.x509.purposes import Purpose
 from msb_identity.x509.revocation import RevocationPolicy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from msb_identity.foundation.protect import Protector
     from msb_identity.foundation.report import Report, Sentences
     from msb_identity.foundation.store import Store
+    from msb_identity.signin.subjects import Directory, Subject
     from msb_identity.sso.sessions import NewSession, Session
     from msb_identity.x509.fetch import Fetcher
     from msb_identity.x509.trust import TrustStore
@@ -187,7 +189,7 @@ class CertificateSignIn:
         *,
         audience: str,
         trust: TrustStore,
-        directories: Mapping[SubjectKind, Directory],
+        directories: Iterable[Directory],
         revocation: RevocationPolicy = RevocationPolicy.IF_PUBLISHED,
         fetch: Fetcher | None = None,
         rule: SubjectRule | None = None,
@@ -196,13 +198,13 @@ class CertificateSignIn:
     ) -> None:
         """Say whose certificates are accepted, for whom.
 
-        audience: this service's own name, as for `Challenges.make`. directories: the accounts of
-        each kind that may sign in so. rule: asked for a certificate that is not bound.
+        audience: this service's own name, as for `Challenges.make`. directories: the kinds
+        of accounts that may sign in so. rule: asked for a certificate that is not bound.
         """
         self.challenges = Challenges(store, protector)
         self.bindings = CertificateBindings(store, protector)
         self._audience, self._trust = audience, trust
-        self._directories, self._rule = directories, rule
+        self._directories, self._rule = {one.kind: one for one in directories}, rule
         self._revocation, self._fetch = revocation, fetch
         self._methods = methods
         self._desk = desk or SignInDesk(store, protector)
@@ -233,9 +235,10 @@ class CertificateSignIn:
         origin = Origin(address, device, place)
         if subject is None or report.verdict is not Verdict.VALID:
             step = report.decisive_step
-            named = "certificate" if subject is None else subject.id
+            owner = None if subject is None else subject.id
             code = step.code if step is not None else "refused"
-            self._desk.write(Tried(self._methods[0], named, subject, origin), code, now=moment)
+            tried = Tried(self._methods[0], owner or "certificate", owner, origin)
+            self._desk.write(tried, code, now=moment)
             raise Refused(report)
         with self._store.write(locks=self._limits.locks(attempt)) as connection:
             self._limits.give_back(connection, counted)
@@ -330,9 +333,10 @@ class CertificateSignIn:
         if named is None or directory is None:
             return None
         try:
-            return directory.find(named[1])
+            found = directory.find(named[1])
         except IdentifierRefused:
             return None
+        return None if found is None else directory.get(found)
 
 
 def _read(builder: ReportBuilder, text: str | bytes) -> Answer | None:

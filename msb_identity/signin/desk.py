@@ -33,12 +33,12 @@ OTHER_SUBJECT = (
 class Tried:
     """One attempt: by which method, in whose name, from where.
 
-    named: what names who tried, to the log. subject: whose account it was, None for nobody's.
+    named: what names who tried, to the log. owner: the id of the account, None for nobody's.
     """
 
     method: str
     named: str
-    subject: Subject | None
+    owner: str | None
     origin: Origin
 
 
@@ -76,7 +76,7 @@ class SignInDesk:
 
         SignInRefused: `other-subject` where the session is somebody else's, `session-ended`.
         """
-        tried = Tried(methods[0], subject.id, subject, origin)
+        tried = Tried(methods[0], subject.id, subject.id, origin)
         if session is None:
             made = self.sessions.start(
                 subject.id,
@@ -119,12 +119,11 @@ class SignInDesk:
 
     def write(self, tried: Tried, outcome: str, *, now: datetime, shown: bool = True) -> None:
         """Write one attempt into the log and, where it is to be shown, the owner's history."""
-        owner = NOBODY if tried.subject is None else tried.subject.id
         with self._store.write(locks=()) as connection:
             if shown:
                 self.history.add(
                     connection,
-                    owner,
+                    tried.owner or NOBODY,
                     method=tried.method,
                     outcome=outcome,
                     origin=tried.origin,

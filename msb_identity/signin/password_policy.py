@@ -74,7 +74,7 @@ def normal_form(password: str) -> bytes | None:
 
     NFKC, so that full-width digits of an input method are the digits they show.
     """
-    if not password or len(password) > MAX_CHARS:
+    if len(password) > MAX_CHARS:
         return None
     text = unicodedata.normalize("NFKC", password)
     if len(text) > MAX_CHARS or any(unicodedata.category(c) in ("Cc", "Cs") for c in text):

@@ -32,7 +32,7 @@ from msb_identity.signin.desk import SignInDesk, Tried
 from msb_identity.signin.limits import Attempt, By, Limits, Policy, Rule
 from msb_identity.signin.password_policy import PasswordPolicy, normal_form
 from msb_identity.signin.stepup import require
-from msb_identity.signin.subjects import Origin
+from msb_identity.signin.subjects import Origin, directory_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,9 +40,10 @@ if TYPE_CHECKING:
     from msb_identity.foundation.audit import Audit
     from msb_identity.foundation.protect import Protector
     from msb_identity.foundation.store import Store
+    from msb_identity.people import Accounts
     from msb_identity.signin.hashing import Hasher
     from msb_identity.signin.limits import Counted
-    from msb_identity.signin.subjects import Directory, Subject
+    from msb_identity.signin.subjects import Directory
     from msb_identity.sso.sessions import NewSession, Session
 
 METHOD = "pwd"
@@ -88,7 +89,7 @@ class Passwords:
         self,
         store: Store,
         protector: Protector,
-        directory: Directory,
+        accounts: Accounts | Directory,
         *,
         hasher: Hasher,
         desk: SignInDesk | None = None,
@@ -97,11 +98,13 @@ class Passwords:
     ) -> None:
         """Use a store opened with the `metadata` of limits, sessions, history and this module.
 
+        accounts: those of persons, or the directory of another kind.
         hasher: one for the whole process, since it bounds the memory of all its users.
         desk: what authenticators share; audit: where changes of passwords are recorded.
         """
         self._store, self._protector = store, protector
-        self._directory, self._hasher = directory, hasher
+        self._directory = directory_of(store, protector, accounts)
+        self._hasher = hasher
         self._desk = desk or SignInDesk(store, protector, audit=audit)
         self._policy = policy or PasswordPolicy()
         self._audit = audit
@@ -128,14 +131,16 @@ class Passwords:
         attempt = Attempt(self._directory.mark(name), address)
         origin = Origin(address, device, place)
         counted = self._count(attempt, moment)
-        subject = self._directory.find(name)
-        tried = Tried(METHOD, name, subject, origin)
+        owner = self._directory.find(name)
+        tried = Tried(METHOD, name, owner, origin)
         if isinstance(counted, timedelta):
             raise self._desk.refuse(_TOO_MANY, tried, now=moment, wait=counted)
-        if not self._is_right(subject, password) or subject is None:
+        right = self._is_right(owner, password)
+        subject = self._directory.get(owner) if right and owner is not None else None
+        if subject is None:
             raise self._desk.refuse(_REFUSED, tried, now=moment)
         self._forgive(attempt, counted, moment)
-        self._renew(subject, password)
+        self._renew(subject.id, password)
         return self._desk.admit(
             subject, methods=(METHOD,), origin=origin, session=session, now=moment
         )
@@ -168,19 +173,19 @@ class Passwords:
         # By the account: its own counter, which nobody who is not signed in can fill.
         mark = self._protector.index("password-change", session.subject)
         attempt = Attempt(mark, address)
-        subject = self._directory.get(session.subject)
-        tried = Tried(METHOD, session.subject, subject, Origin(address, session.device))
+        owner = session.subject
+        tried = Tried(METHOD, owner, owner, Origin(address, session.device))
         counted = self._count(attempt, moment)
         if isinstance(counted, timedelta):
             raise self._desk.refuse(_TOO_MANY, tried, now=moment, wait=counted)
-        if not self._is_right(subject, old) or subject is None:
+        if not self._is_right(owner, old):
             raise self._desk.refuse(_REFUSED, tried, now=moment)
         self._forgive(attempt, counted, moment)
         self._put(
-            subject.id,
+            owner,
             new,
             event="password.changed",
-            actor=subject.id,
+            actor=owner,
             but=session.sid,
             now=moment,
         )
@@ -223,9 +228,9 @@ class Passwords:
             self._limits.forget_pair(connection, TRIES, attempt)
             self._limits.remember(connection, attempt, now)
 
-    def _is_right(self, subject: Subject | None, password: str) -> bool:
+    def _is_right(self, owner: str | None, password: str) -> bool:
         """Judge a password; the same query and the same hash for nobody's account as for one."""
-        kept = self._kept("" if subject is None else subject.id)
+        kept = self._kept(owner or "")
         plain = normal_form(password)
         return self._hasher.matches(kept, plain or b"") and plain is not None
 
@@ -235,17 +240,17 @@ class Passwords:
             sealed = connection.scalar(query)
         return None if sealed is None else self._protector.open_text(sealed, _place(subject_id))
 
-    def _renew(self, subject: Subject, password: str) -> None:
+    def _renew(self, subject_id: str, password: str) -> None:
         """Hash a right password anew where the parameters have changed since."""
-        kept, plain = self._kept(subject.id), normal_form(password)
+        kept, plain = self._kept(subject_id), normal_form(password)
         if kept is None or plain is None or self._hasher.is_current(kept):
             return
-        sealed = self._protector.seal(self._hasher.make(plain), _place(subject.id))
-        with self._store.write(locks=[_lock(subject.id)]) as connection:
-            this = passwords.c.subject == subject.id
+        sealed = self._protector.seal(self._hasher.make(plain), _place(subject_id))
+        with self._store.write(locks=[_lock(subject_id)]) as connection:
+            this = passwords.c.subject == subject_id
             found = connection.scalar(select(passwords.c.hash).where(this))
             # Not where it was changed meanwhile.
-            if found and self._protector.open_text(found, _place(subject.id)) == kept:
+            if found and self._protector.open_text(found, _place(subject_id)) == kept:
                 connection.execute(update(passwords).where(this).values(hash=sealed))
 
     def _put(

@@ -42,7 +42,7 @@ from msb_identity.signin.desk import SignInDesk, Tried
 from msb_identity.signin.history import OK
 from msb_identity.signin.limits import By, Limits, Policy, Rule, microseconds, remove_expired
 from msb_identity.signin.stepup import require
-from msb_identity.signin.subjects import Origin, Subject
+from msb_identity.signin.subjects import Origin
 from msb_identity.sso.sessions import MAX_DEVICE_CHARS, MAX_PLACE_CHARS
 
 if TYPE_CHECKING:
@@ -335,8 +335,8 @@ def _state(row: RowMapping, at: int) -> ScanState:
 
 def _tried(session: Session, row: RowMapping, address: str = "") -> Tried:
     """Name the attempt in the history of the app's owner."""
-    subject = Subject(session.subject, session.subject_kind, session.level)
-    return Tried(METHOD, session.subject, subject, Origin(address, row["device"], row["place"]))
+    origin = Origin(address, row["device"], row["place"])
+    return Tried(METHOD, session.subject, session.subject, origin)
 
 
 def _hash(secret: str) -> bytes:

@@ -33,7 +33,7 @@ from msb_identity.errors import SignInRefused
 from msb_identity.foundation.clock import aware
 from msb_identity.foundation.protect import mask_phone
 from msb_identity.foundation.schema import IDENTITY
-from msb_identity.people.identifiers import check_mobile
+from msb_identity.people.identifiers import MOBILE_DOMAIN, check_mobile
 from msb_identity.signin.desk import SignInDesk, Tried
 from msb_identity.signin.limits import (
     Attempt,
@@ -44,7 +44,7 @@ from msb_identity.signin.limits import (
     microseconds,
     remove_expired,
 )
-from msb_identity.signin.subjects import Origin, Subject
+from msb_identity.signin.subjects import Origin, directory_of
 from msb_identity.sso.sessions import SubjectKind
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from msb_identity.foundation.audit import Audit
     from msb_identity.foundation.protect import Protector
     from msb_identity.foundation.store import Store
+    from msb_identity.people import Accounts
+    from msb_identity.signin.subjects import Directory
     from msb_identity.sso.sessions import NewSession, Session
 
 CODE_DIGITS = 6
@@ -133,28 +135,6 @@ class ConsoleSender:
         sys.stderr.flush()
 
 
-class MobileHolder(Protocol):
-    """An account that a mobile number signs in."""
-
-    @property
-    def id(self) -> str:
-        """The account's id."""
-
-    @property
-    def level(self) -> int:
-        """Its real-name level."""
-
-
-class MobileAccounts(Protocol):
-    """Accounts of one kind, found by mobile number: those of persons, or of staff."""
-
-    def by_mobile(self, mobile: str) -> MobileHolder | None:
-        """Find the account that this number signs in; IdentifierRefused for what is no number."""
-
-    def mobile_index(self, mobile: str) -> bytes:
-        """Give what stands for the number where attempts are counted and codes are kept."""
-
-
 class SmsSignIn:
     """Asks for codes and turns a right one into a session."""
 
@@ -162,25 +142,24 @@ class SmsSignIn:
         self,
         store: Store,
         protector: Protector,
-        accounts: MobileAccounts,
+        accounts: Accounts | Directory,
         sender: Sender,
         *,
         audit: Audit | None = None,
         desk: SignInDesk | None = None,
-        kind: SubjectKind = SubjectKind.PERSON,
     ) -> None:
         """Use a store opened with the `metadata` of limits, sessions, history and this module.
 
-        audit: where sign-ins and failed tries are recorded. desk: one that authenticators share,
-        with rules of the application's own; it has its audit then. kind: whose accounts these are.
+        accounts: those of persons, or the directory of another kind that finds its accounts by
+        mobile number. audit: where sign-ins and failed tries are recorded. desk: one that
+        authenticators share, with rules of the application's own; it has its audit then.
         """
         self._store = store
         self._protector = protector
-        self._accounts = accounts
+        self._directory = directory_of(store, protector, accounts)
         self._sender = sender
         self._limits = Limits(protector)
         self._desk = desk or SignInDesk(store, protector, audit=audit)
-        self._kind = kind
 
     def request_code(self, mobile: str, *, address: str, now: datetime | None = None) -> None:
         """Send a new code to a registered number; for any other do the same and send nothing.
@@ -190,7 +169,7 @@ class SmsSignIn:
         (`too-many-requests`, with `retry_after`) beyond the limits.
         """
         moment = aware(now)
-        attempt = Attempt(self._accounts.mobile_index(mobile), address)
+        attempt = Attempt(self._mark(mobile), address)
         code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
         with self._store.write(locks=self._limits.locks(attempt)) as connection:
             wait = self._limits.wait(connection, REQUESTS, attempt, moment)
@@ -199,7 +178,7 @@ class SmsSignIn:
                 self._keep(connection, attempt.subject, code, moment)
         if wait:
             raise SignInRefused(*_TOO_MANY_REQUESTS, retry_after=wait)
-        if self._accounts.by_mobile(mobile) is not None:
+        if self._directory.find(mobile) is not None:
             self._send(check_mobile(mobile), code)
 
     def sign_in(
@@ -220,20 +199,20 @@ class SmsSignIn:
         `other-subject` where `session` is somebody else's.
         """
         moment = aware(now)
-        attempt = Attempt(self._accounts.mobile_index(mobile), address)
+        attempt = Attempt(self._mark(mobile), address)
         # Nothing is raised inside: the transaction must commit what it counted.
         with self._store.write(locks=self._limits.locks(attempt)) as connection:
             wait = self._limits.wait(connection, TRIES, attempt, moment)
             right = not wait and self._consume(connection, attempt.subject, code, moment)
             if not wait and not right:
                 self._limits.count(connection, TRIES, attempt, moment)
-        found = self._accounts.by_mobile(mobile)
-        subject = None if found is None else Subject(found.id, self._kind, found.level)
+        owner = self._directory.find(mobile)
         # The number names who tried: whether it has an account is not for a failed try to tell.
-        tried = Tried("sms", mobile, subject, Origin(address, device, place))
+        tried = Tried("sms", mobile, owner, Origin(address, device, place))
         if wait:
             raise self._desk.refuse(_TOO_MANY_TRIES, tried, now=moment, wait=wait)
-        if not right or subject is None:
+        subject = self._directory.get(owner) if right and owner is not None else None
+        if subject is None:
             raise self._desk.refuse(_REFUSED, tried, now=moment)
         with self._store.write(locks=self._limits.locks(attempt)) as connection:
             # Who holds the phone may go on asking from here; an attacker never comes this far.
@@ -243,6 +222,12 @@ class SmsSignIn:
         return self._desk.admit(
             subject, methods=("sms",), origin=tried.origin, session=session, now=moment
         )
+
+    def _mark(self, mobile: str) -> bytes:
+        """Give what stands for a number where attempts are counted and codes are kept."""
+        kind = self._directory.kind
+        domain = MOBILE_DOMAIN if kind is SubjectKind.PERSON else f"{kind} {MOBILE_DOMAIN}"
+        return self._protector.index(domain, check_mobile(mobile))
 
     def _keep(self, connection: Connection, index: bytes, code: str, now: datetime) -> None:
         """Keep a new code in place of an older one."""

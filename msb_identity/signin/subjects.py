@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from msb_identity.envelopes import cbor
 from msb_identity.errors import IdentifierRefused
-from msb_identity.people.identifiers import check_identity_number, check_mobile
+from msb_identity.people import Accounts, Identifier, IdentifierKind
+from msb_identity.people.records import find_holder
 from msb_identity.sso.sessions import SubjectKind
 
 if TYPE_CHECKING:
     from msb_identity.foundation.protect import Protector
-    from msb_identity.people.accounts import Accounts, Person
+    from msb_identity.foundation.store import Store
 
 NAME_DOMAIN = "sign-in-name"
 """The domain of the HMACs that stand for names where attempts are counted."""
@@ -46,28 +47,35 @@ class Origin:
 class Directory(Protocol):
     """The accounts of one kind."""
 
+    kind: SubjectKind
+
     def mark(self, name: str) -> bytes:
         """Give what stands for a name where attempts are counted, known or not.
 
         IdentifierRefused for what can be nobody's name.
         """
 
-    def find(self, name: str) -> Subject | None:
-        """Find the account of that name; IdentifierRefused as for `mark`."""
+    def find(self, name: str) -> str | None:
+        """Give the id of the account of that name, by the same work whether there is one or not.
+
+        IdentifierRefused as for `mark`.
+        """
 
     def get(self, subject_id: str) -> Subject | None:
-        """Find an account by its id."""
+        """Give an account that may sign in, by its id."""
 
     def personal_texts(self, subject_id: str) -> tuple[str, ...]:
         """Give the numbers and names of an account that its password must not be made of."""
 
 
 class PeopleDirectory:
-    """Natural persons, by mobile number or identity number."""
+    """Natural persons, by mobile number or identity number, the old one of 15 digits too."""
 
-    def __init__(self, accounts: Accounts, protector: Protector) -> None:
+    kind = SubjectKind.PERSON
+
+    def __init__(self, store: Store, protector: Protector, accounts: Accounts) -> None:
         """Use the accounts of a store and the protector's key of NAME_DOMAIN."""
-        self._accounts, self._protector = accounts, protector
+        self._store, self._protector, self._accounts = store, protector, accounts
 
     def mark(self, name: str) -> bytes:
         """Give the HMAC of the number in its one form.
@@ -75,37 +83,39 @@ class PeopleDirectory:
         A person's two numbers count apart: attempts on one never tell that the other is the same
         person's.
         """
-        kind, number = _number(name)
-        return self._protector.index(NAME_DOMAIN, cbor.encode([kind, number]))
+        found = _identifier(name)
+        return self._protector.index(NAME_DOMAIN, cbor.encode([found.kept_as, found.value]))
 
-    def find(self, name: str) -> Subject | None:
-        """Find a person by either number."""
-        kind, number = _number(name)
-        found = {
-            "mobile": self._accounts.by_mobile,
-            "identity-number": self._accounts.by_identity_number,
-        }[kind](number)
-        return None if found is None else _subject(found)
+    def find(self, name: str) -> str | None:
+        """Find a person by either number; what it opens of a known one, it opens later."""
+        identifier = _identifier(name)
+        with self._store.read() as connection:
+            row = find_holder(connection, self._protector.indexes(connection), identifier)
+        return None if row is None else str(row["person_id"])
 
     def get(self, subject_id: str) -> Subject | None:
-        """Find a person by the account's id."""
+        """Find a person by the account's id, or the id of one that was merged into it."""
         found = self._accounts.get(subject_id)
-        return None if found is None else _subject(found)
+        return None if found is None else Subject(found.id, self.kind, found.level)
 
     def personal_texts(self, subject_id: str) -> tuple[str, ...]:
-        """Give name, identity number and mobile number."""
+        """Give the name and all numbers."""
         found = self._accounts.get(subject_id)
-        texts = () if found is None else (found.name, found.identity_number, found.mobile)
-        return tuple(text for text in texts if text)
+        if found is None:
+            return ()
+        return (found.name, *(held.identifier.value for held in found.identifiers))
 
 
-def _number(name: str) -> tuple[str, str]:
+def directory_of(store: Store, protector: Protector, accounts: Accounts | Directory) -> Directory:
+    """Give the directory of persons' accounts, or what is one already."""
+    if isinstance(accounts, Accounts):
+        return PeopleDirectory(store, protector, accounts)
+    return accounts
+
+
+def _identifier(name: str) -> Identifier:
     """Tell a mobile number from an identity number; IdentifierRefused for neither."""
     try:
-        return "mobile", check_mobile(name)
+        return Identifier.of(IdentifierKind.MOBILE, name)
     except IdentifierRefused:
-        return "identity-number", check_identity_number(name)
-
-
-def _subject(person: Person) -> Subject:
-    return Subject(person.id, SubjectKind.PERSON, person.level)
+        return Identifier.of(IdentifierKind.IDENTITY_NUMBER, name)

@@ -14,9 +14,7 @@ shown in a list (a city, never an address of the network).
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field, fields, replace
-from datetime import timedelta
-from enum import StrEnum
+from dataclasses import fields, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +36,8 @@ from msb_identity.foundation.audit.entry import Draft
 from msb_identity.foundation.clock import aware, from_seconds, seconds
 from msb_identity.foundation.schema import IDENTITY
 from msb_identity.foundation.store import remove_some
+from msb_identity.sso.cutoffs import CutOffs
+from msb_identity.sso.session import TOUCH_STEP, NewSession, Session, SessionRules, SubjectKind
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -47,25 +47,21 @@ if TYPE_CHECKING:
     from msb_identity.foundation.audit import Audit
     from msb_identity.foundation.store import Store
 
-SESSION_LIFE = timedelta(hours=12)
-TOUCH_STEP = timedelta(minutes=1)
-"""A session in use is written at most this often: so much too early it may go idle."""
+__all__ = [
+    "NewSession",
+    "Session",
+    "SessionRules",
+    "Sessions",
+    "SubjectKind",
+    "metadata",
+    "sessions",
+]
+
 MAX_DEVICE_CHARS = 200
 MAX_PLACE_CHARS = 100
 MAX_PAGE = 200
 _SID_BYTES = 16
 _SECRET_BYTES = 32
-
-
-class SubjectKind(StrEnum):
-    """Whose account a session is of: a natural person (自然人), staff (工作人员), a firm (法人).
-
-    A firm signs in itself only by a certificate of its own; who acts for one signs in as a person.
-    """
-
-    PERSON = "person"
-    STAFF = "staff"
-    FIRM = "firm"
 
 
 metadata = IDENTITY.tables()
@@ -89,74 +85,25 @@ sessions = Table(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SessionRules:
-    """How long sessions last.
-
-    life: the absolute length. idle: how long one may lie unused; None where the application does
-    not tell of use (`Sessions.touch`), since every session would end in the middle of work.
-    """
-
-    life: timedelta = SESSION_LIFE
-    idle: timedelta | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what ends before it begins, and an idle time that `touch` could not keep up."""
-        if self.life < TOUCH_STEP or (self.idle is not None and self.idle < 2 * TOUCH_STEP):
-            message = f"a session lives at least {TOUCH_STEP}, and may be idle twice that"
-            raise ValueError(message)
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """One sign-in of one person or member of staff.
-
-    level: the real-name level (实名等级) of the account when it signed in. acr, amr: how strongly,
-    and by what (RFC 8176). auth_time: when; of a session made stronger, when that was.
-    """
-
-    sid: str
-    subject: str
-    level: int
-    acr: str
-    amr: tuple[str, ...]
-    auth_time: datetime
-    expires_at: datetime
-    device: str = ""
-    ended_at: datetime | None = None
-    place: str = ""
-    subject_kind: SubjectKind = SubjectKind.PERSON
-    idle_until: datetime | None = None
-
-    def is_live(self, now: datetime | None = None) -> bool:
-        """Whether the session was neither ended nor over at that time, as far as was known."""
-        return self.ended_at is None and aware(now) < self.ends_at
-
-    @property
-    def ends_at(self) -> datetime:
-        """When the session is over if nobody uses it any more."""
-        return min(self.expires_at, self.idle_until or self.expires_at)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class NewSession(Session):
-    """A session that has just begun, or become stronger, with what its browser proves itself by.
-
-    secret: the cookie's value, 256 random bits in base64url; stored nowhere, shown never again.
-    """
-
-    secret: str = field(default="", repr=False)
-
-
 class Sessions:
     """The sessions of one store."""
 
     def __init__(
-        self, store: Store, *, rules: SessionRules | None = None, audit: Audit | None = None
+        self,
+        store: Store,
+        *,
+        rules: SessionRules | None = None,
+        cut_offs: CutOffs | None = None,
+        audit: Audit | None = None,
     ) -> None:
-        """Use the store that was opened with this module's `metadata`; audit: where ends go."""
+        """Use the store that was opened with the `metadata` of this module and of cut-offs.
+
+        cut_offs: those that a verifier in this process reads, so that it sees an end at once.
+        audit: where ends are recorded.
+        """
         self._store = store
         self._rules = rules or SessionRules()
+        self._cut_offs = cut_offs or CutOffs(store)
         self._audit = audit
 
     def start(
@@ -311,6 +258,8 @@ class Sessions:
         ended = update(sessions).values(ended_at=seconds(now))
         for row in found:
             connection.execute(ended.where(sessions.c.sid == row.sid))
+        for row in found:  # their tokens with them
+            self._cut_offs.end_session(connection, row.sid, now)
         if self._audit is not None:
             drafts = [
                 Draft(

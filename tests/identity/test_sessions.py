@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
-from msb_identity.errors import StoreError
+from msb_identity.errors import SignInRefused, StoreError
+from msb_identity.foundation.audit import Audit, AuditReader
+from msb_identity.sso.basis import Ended, cut_off_name
+from msb_identity.sso.cutoffs import CutOffs
+from msb_identity.sso.sessions import NewSession, SessionRules, Sessions
 from tests.identity.conftest import plain
 
 if TYPE_CHECKING:
-    from msb_identity.sso.sessions import NewSession
     from tests.identity.conftest import World
 
 HOURS_12 = timedelta(hours=12)
@@ -103,3 +106,168 @@ def test_sessions_that_cannot_be_read_are_an_error_and_not_an_answer(world: Worl
         connection.execute(text("DROP TABLE sessions"))
     with pytest.raises(StoreError):
         world.sessions.is_live(session.sid, world.now)
+
+
+def test_the_browsers_secret_finds_the_session_and_nothing_else_does(world: World) -> None:
+    session, other = start(world), start(world)
+    assert world.sessions.by_secret(session.secret, now=world.now) == plain(session)
+    assert len({session.secret, other.secret}) == 2
+    assert len(session.secret) == 43  # 256 bits
+    for text_ in (
+        session.sid,
+        "",
+        session.secret[:-1],
+        session.secret + "=",
+        "\ud800",
+        "x" * 10**5,
+    ):
+        assert world.sessions.by_secret(text_, now=world.now) is None
+
+
+def test_a_secret_is_neither_stored_nor_shown(world: World) -> None:
+    session = start(world)
+    assert session.secret.encode() not in world.bytes_on_disk()
+    assert session.secret not in repr(session)
+
+
+def test_a_secret_is_good_for_as_long_as_its_session(world: World) -> None:
+    session, ended = start(world), start(world)
+    world.sessions.end(ended.sid, world.now)
+    assert world.sessions.by_secret(ended.secret, now=world.now) is None
+    assert world.sessions.by_secret(session.secret, now=world.now + HOURS_12) is None
+
+
+def test_sessions_of_the_time_before_secrets_go_on(world: World) -> None:
+    session = start(world)
+    with world.store.write() as connection:
+        connection.execute(text("UPDATE sessions SET secret_hash = NULL"))
+    found = world.sessions.get(session.sid)
+    assert found == plain(session)
+    assert world.sessions.by_secret(session.secret, now=world.now) is None
+
+
+def test_a_stronger_session_keeps_its_sid_and_its_end_and_changes_its_secret(world: World) -> None:
+    session = start(world, device="phone")
+    later = world.now + timedelta(hours=1)
+    stronger = world.sessions.strengthen(
+        session.sid, level=4, acr="urn:msb:aal:2", amr=("pwd",), now=later
+    )
+    assert (stronger.sid, stronger.expires_at) == (session.sid, session.expires_at)
+    assert (stronger.amr, stronger.acr, stronger.level) == (("sms", "pwd"), "urn:msb:aal:2", 4)
+    assert (stronger.auth_time, stronger.device) == (later, "phone")
+    assert world.sessions.by_secret(session.secret, now=later) is None
+    assert world.sessions.by_secret(stronger.secret, now=later) == plain(stronger)
+
+
+@pytest.mark.parametrize("how", ["ended", "over", "unknown"])
+def test_a_session_that_is_over_is_not_made_stronger(world: World, how: str) -> None:
+    session = start(world)
+    if how == "ended":
+        world.sessions.end(session.sid, world.now)
+    sid = "unknown" if how == "unknown" else session.sid
+    now = world.now + HOURS_12 if how == "over" else world.now
+    with pytest.raises(SignInRefused) as refused:
+        world.sessions.strengthen(sid, level=3, acr="a", amr=("pwd",), now=now)
+    assert refused.value.code == "session-ended"
+
+
+def test_a_subjects_live_sessions_come_by_pages(world: World) -> None:
+    mine = sorted(start(world).sid for _ in range(5))
+    start(world, subject="another")
+    world.sessions.end(mine[2], world.now)
+    live = [sid for sid in mine if sid != mine[2]]
+    first = world.sessions.of("someone", limit=3, now=world.now)
+    rest = world.sessions.of("someone", limit=3, after=first[-1].sid, now=world.now)
+    assert [one.sid for one in (*first, *rest)] == live
+    assert world.sessions.of("someone", now=world.now + HOURS_12) == []
+    assert not any(isinstance(one, NewSession) for one in first)
+    with pytest.raises(ValueError, match="page"):
+        world.sessions.of("someone", limit=100_000)
+
+
+def test_all_sessions_are_ended_but_the_one_that_asks(world: World) -> None:
+    mine, another = [start(world) for _ in range(3)], start(world, subject="another")
+    assert world.sessions.end_all("someone", but=mine[0].sid, now=world.now) == 2
+    assert [world.sessions.is_live(one.sid, world.now) for one in (*mine, another)] == [
+        *(True, False, False),
+        True,
+    ]
+    assert world.sessions.end_all("someone", now=world.now) == 1
+    assert world.sessions.end_all("someone", now=world.now) == 0
+
+
+def test_what_ends_a_session_ends_its_tokens_in_the_same_transaction(world: World) -> None:
+    one, two = start(world), start(world)
+    cut_offs = CutOffs(world.store)
+    sessions = Sessions(world.store, cut_offs=cut_offs)
+    sessions.end(one.sid, world.now)
+    sessions.end_all("someone", now=world.now)
+    _, cut = cut_offs.live(world.now)
+    assert {cut_off_name(Ended.SESSION, sid) for sid in (one.sid, two.sid)} == set(cut)
+    with world.store.write() as connection:
+        connection.execute(text("DROP TABLE cut_offs"))
+    three = start(world)
+    with pytest.raises(StoreError):
+        sessions.end(three.sid, world.now)
+    assert world.sessions.is_live(three.sid, world.now)  # neither without the other
+
+
+IDLE = SessionRules(life=timedelta(hours=2), idle=timedelta(minutes=30))
+
+
+def test_a_session_goes_idle_unless_it_is_used_and_ends_whatever_is_done(world: World) -> None:
+    sessions, now = Sessions(world.store, rules=IDLE), world.now
+    made = sessions.start("someone", level=1, acr="a", amr=("sms",), now=now)
+    assert not made.is_live(now + timedelta(minutes=30))
+    while (found := sessions.by_secret(made.secret, now=now)) is not None:
+        sessions.touch(found, now=now)
+        now += timedelta(minutes=29)
+    assert timedelta(hours=2) <= now - world.now < timedelta(hours=2, minutes=29)
+
+
+def test_use_writes_once_a_minute_and_revives_nothing(world: World) -> None:
+    sessions, now = Sessions(world.store, rules=IDLE), world.now
+    made = sessions.start("someone", level=1, acr="a", amr=("sms",), now=now)
+    for second in range(60):
+        sessions.touch(made, now=now + timedelta(seconds=second))
+    assert sessions.get(made.sid) == plain(made)
+    sessions.touch(made, now=now + timedelta(minutes=1))
+    found = sessions.get(made.sid)
+    assert found is not None
+    assert found.idle_until == now + timedelta(minutes=31)
+    sessions.touch(found, now=now + timedelta(minutes=32))  # idle by then
+    sessions.end(made.sid, now)
+    sessions.touch(found, now=now + timedelta(minutes=5))
+    after = sessions.get(made.sid)
+    assert after is not None
+    assert after.idle_until == found.idle_until
+
+
+def test_rules_that_could_not_be_kept_are_a_mistake() -> None:
+    for rules in ({"life": timedelta(0)}, {"idle": timedelta(seconds=90)}):
+        with pytest.raises(ValueError, match="session"):
+            SessionRules(**rules)
+
+
+def test_expired_sessions_are_removed_a_few_at_a_time(world: World) -> None:
+    for _ in range(60):
+        start(world)
+    late = world.now + HOURS_12
+    world.sessions.start("late", level=1, acr="a", amr=("sms",), now=late)
+    with world.store.read() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM sessions")) == 11
+    world.sessions.remove_expired(now=late)
+    with world.store.read() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM sessions")) == 1
+
+
+def test_ends_are_recorded_with_who_ended_them(world: World) -> None:
+    audit = Audit(world.store, world.protector, writer="test")
+    sessions = Sessions(world.store, audit=audit)
+    own, others = start(world), start(world)
+    sessions.end(own.sid, world.now)
+    sessions.end_all("someone", by="operator", now=world.now)
+    reader = AuditReader(world.store, world.protector)
+    entries = reader.entries(subject=["someone"], event="session.ended").entries
+    assert [entry.object_ for entry in entries] == [own.sid, others.sid]
+    assert reader.entries(actor=["operator"]).entries == entries[1:]

@@ -1,0 +1,90 @@
+"""What a session is (会话): one sign-in of one account, and how long it lasts.
+
+Where sessions are kept, and what a browser proves itself by: sessions.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from msb_identity.foundation.clock import aware
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+SESSION_LIFE = timedelta(hours=12)
+TOUCH_STEP = timedelta(minutes=1)
+"""A session in use is written at most this often: so much too early it may go idle."""
+
+
+class SubjectKind(StrEnum):
+    """Whose account a session is of: a natural person (自然人), staff (工作人员), a firm (法人).
+
+    A firm signs in itself only by a certificate of its own; who acts for one signs in as a person.
+    """
+
+    PERSON = "person"
+    STAFF = "staff"
+    FIRM = "firm"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRules:
+    """How long sessions last.
+
+    life: the absolute length. idle: how long one may lie unused; None where the application does
+    not tell of use (`Sessions.touch`), since every session would end in the middle of work.
+    """
+
+    life: timedelta = SESSION_LIFE
+    idle: timedelta | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what ends before it begins, and an idle time that `touch` could not keep up."""
+        if self.life < TOUCH_STEP or (self.idle is not None and self.idle < 2 * TOUCH_STEP):
+            message = f"a session lives at least {TOUCH_STEP}, and may be idle twice that"
+            raise ValueError(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One sign-in of one person or member of staff.
+
+    level: the real-name level (实名等级) of the account when it signed in. acr, amr: how strongly,
+    and by what (RFC 8176). auth_time: when; of a session made stronger, when that was.
+    """
+
+    sid: str
+    subject: str
+    level: int
+    acr: str
+    amr: tuple[str, ...]
+    auth_time: datetime
+    expires_at: datetime
+    device: str = ""
+    ended_at: datetime | None = None
+    place: str = ""
+    subject_kind: SubjectKind = SubjectKind.PERSON
+    idle_until: datetime | None = None
+
+    def is_live(self, now: datetime | None = None) -> bool:
+        """Whether the session was neither ended nor over at that time, as far as was known."""
+        return self.ended_at is None and aware(now) < self.ends_at
+
+    @property
+    def ends_at(self) -> datetime:
+        """When the session is over if nobody uses it any more."""
+        return min(self.expires_at, self.idle_until or self.expires_at)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NewSession(Session):
+    """A session that has just begun, or become stronger, with what its browser proves itself by.
+
+    secret: the cookie's value, 256 random bits in base64url; stored nowhere, shown never again.
+    """
+
+    secret: str = field(default="", repr=False)
