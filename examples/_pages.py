@@ -1,9 +1,9 @@
-"""Pages of the examples: bilingual, without scripts, readable on a phone; nothing from elsewhere."""
+"""Pages of the examples: bilingual, without scripts, readable on a phone."""
 
 from __future__ import annotations
 
 from html import escape
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from msb_identity.sso.http import NO_STORE, WebResponse
 
@@ -58,10 +58,47 @@ def say(zh: str, en: str, *, tag: str = "p") -> str:
     return f'<{tag}>{escape(zh)} <small class="en" lang="en">{escape(en)}</small></{tag}>'
 
 
+def heading(zh: str, en: str) -> str:
+    """Write a card's heading."""
+    return say(zh, en, tag="h1")
+
+
+def tabs(items: list[tuple[str, str, str, bool]]) -> str:
+    """Write links to ways of doing one thing: address, Chinese, English, whether it is this one."""
+    links = "".join(
+        f'<a href="{escape(address)}"{" aria-current=page" if chosen else ""}>{escape(zh)}'
+        f'<small class="en" lang="en">{escape(en)}</small></a>'
+        for address, zh, en, chosen in items
+    )
+    return f"<nav>{links}</nav>"
+
+
+def row(title: str, detail: str, action: str = "") -> str:
+    """Write one row of a list."""
+    small = f'<small class="en">{escape(detail)}</small>'
+    return f'<div class="row"><div>{escape(title)}{small}</div>{action}</div>'
+
+
+def facts(items: list[tuple[str, str]]) -> str:
+    """Write names and values."""
+    return f"<dl>{''.join(f'<dt>{escape(n)}</dt><dd>{escape(v)}</dd>' for n, v in items)}</dl>"
+
+
+def card(content: str) -> str:
+    """Frame what belongs together."""
+    return f'<div class="card">{content}</div>'
+
+
+def query(**parameters: str) -> str:
+    """Write the query of an address."""
+    return urlencode(parameters)
+
+
 def notice(zh: str, en: str, *, good: bool = False) -> str:
     """Write what the person must see first; screen readers say it at once."""
     kind = "notice good" if good else "notice"
-    return f'<p class="{kind}" role="alert">{escape(zh)}<span class="en" lang="en">{escape(en)}</span></p>'
+    text = f'{escape(zh)}<span class="en" lang="en">{escape(en)}</span>'
+    return f'<p class="{kind}" role="alert">{text}</p>'
 
 
 def button(zh: str, en: str, *, quiet: bool = False, name: str = "", value: str = "") -> str:
@@ -78,7 +115,9 @@ def link(address: str, zh: str, en: str, *, quiet: bool = False) -> str:
     return f'<a class="{kind}" href="{escape(address)}">{text}</a>'
 
 
-def field(name: str, zh: str, en: str, *, kind: str = "text", fill: str = "", value: str = "") -> str:
+def field(
+    name: str, zh: str, en: str, *, kind: str = "text", fill: str = "", value: str = ""
+) -> str:
     """Write an input with its label; fill: what a browser may fill in (autocomplete)."""
     numeric = ' inputmode="numeric"' if fill in {"one-time-code", "tel"} else ""
     return (
@@ -118,13 +157,14 @@ def page(
         f" frame-ancestors 'none'; form-action 'self' {_origin(returns_to)}"
     ).strip()
     again = f'<meta http-equiv="refresh" content="{again_seconds}">' if again_seconds else ""
+    shape = ' class="wide"' if wide else ""
     body = (
         '<!doctype html><html lang="zh-CN"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{escape(title[0])} / {escape(title[1])}</title>{again}'
-        f'<link rel="stylesheet" href="{STYLE_PATH}"></head><body>'
+        f"<title>{escape(title[0])} / {escape(title[1])}</title>{again}"
+        f'<link rel="icon" href="data:,"><link rel="stylesheet" href="{STYLE_PATH}"></head><body>'
         f'<header><p>{escape(site[0])}<small lang="en">{escape(site[1])}</small></p></header>'
-        f"<main{' class="wide"' if wide else ''}>{content}</main>"
+        f"<main{shape}>{content}</main>"
         '<footer>MSB 示例 <span lang="en">· an example</span></footer></body></html>'
     )
     fixed = (

@@ -46,7 +46,6 @@ SEALED = (
     records.SEALED_NAMES,
     records.SEALED_IDENTIFIERS,
     staff.SEALED,
-    keyring.SEALED,
     history.SEALED,
     passwords.SEALED,
 )

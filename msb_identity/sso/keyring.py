@@ -145,11 +145,15 @@ class KeyRing:
     def rotate(self, now: datetime | None = None, *, at_once: bool = False) -> tuple[RingKey, ...]:
         """Let every next key sign, publish new ones, and drop those that are over.
 
-        RingRefused where a next key has not been published for `publish_ahead` yet, unless
-        `at_once`, which is for emergencies: verifiers then meet a key they do not know.
+        An empty ring gets its first keys instead. RingRefused where a next key has not been
+        published for `publish_ahead` yet, unless `at_once`, which is for emergencies: verifiers
+        then meet a key they do not know.
         """
         moment = aware(now)
-        self._refresh(moment)
+        with self._store.read() as connection:
+            empty = not _read(connection)
+        if empty:
+            return self._again(moment)
         fresh = {kind: generate_key(kind) for kind in self.kinds}  # before others have to wait
         with self._store.write(locks=(_LOCK,)) as connection:
             for row in _read(connection):
@@ -165,8 +169,7 @@ class KeyRing:
                 raise RingRefused(message)
             for key in fresh.values():
                 self._add(connection, key, moment, used_from=None)
-        self._read_at = float("-inf")
-        return self.keys(moment)
+        return self._again(moment)
 
     def withdraw(self, key_id: str, now: datetime | None = None) -> None:
         """Take a key out at once, private half too: what it signed is refused from then on.
@@ -187,7 +190,12 @@ class KeyRing:
                 _use(connection, nexts.pop(), moment)
             if not nexts:
                 self._add(connection, fresh, moment, used_from=None)
+        self._again(moment)
+
+    def _again(self, now: datetime) -> tuple[RingKey, ...]:
+        """Look at the store anew."""
         self._read_at = float("-inf")
+        return self.keys(now)
 
     def _refresh(self, now: datetime) -> None:
         if self._clock() - self._read_at <= self._max_age:

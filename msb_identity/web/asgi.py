@@ -1,7 +1,7 @@
-"""ASGI 3: our functions as applications, and a guard before anybody's application.
+"""ASGI 3: our functions as applications, and a gate before anybody's application.
 
 `application` serves any function from a WebRequest to a WebResponse: the provider's endpoints, a
-portal's sign-in. `protected` stands before an application and lets through what the guard admits.
+portal's sign-in. `protected` stands before an application and lets through what the gate admits.
 Signatures and the database block, so they run on threads and never on the event loop. Nothing is
 kept of a body beyond MAX_BODY_BYTES, nor is one waited for longer than BODY_SECONDS.
 """
@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from msb_identity.errors import AccessDenied
 from msb_identity.sso.http import MAX_BODY_BYTES, WebRequest, WebResponse
-from msb_identity.web.guard import ANY_TOKEN, answer
+from msb_identity.web.guard import ANY_TOKEN
 
 if TYPE_CHECKING:
-    from msb_identity.web.guard import Demand, Guard
+    from msb_identity.web.guard import Demand, Gate
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -48,8 +48,8 @@ def application(handle: Callable[[WebRequest], WebResponse]) -> Application:
     return serve
 
 
-def protected(app: Application, guard: Guard, demand: Demand = ANY_TOKEN) -> Application:
-    """Let only requests through to `app` whose token the guard admits.
+def protected(app: Application, gate: Gate, demand: Demand = ANY_TOKEN) -> Application:
+    """Let only requests through to `app` whose token the gate admits.
 
     The token is then `scope[TOKEN_KEY]`. A websocket is judged by its opening request.
     """
@@ -58,10 +58,11 @@ def protected(app: Application, guard: Guard, demand: Demand = ANY_TOKEN) -> App
         if scope["type"] == "lifespan":
             await app(scope, receive, send)
             return
+        asked = web_request(scope)
         try:
-            token = await asyncio.to_thread(guard.admit, web_request(scope), demand)
+            token = await asyncio.to_thread(gate.admit, asked, demand)
         except AccessDenied as denied:
-            await _refuse(denied, scope, receive, send)
+            await _refuse(gate.answer(denied, asked, demand), scope, receive, send)
             return
         await app({**scope, TOKEN_KEY: token}, receive, send)
 
@@ -118,12 +119,12 @@ async def _read_body(receive: Receive) -> bytes | None:
             return b"".join(parts)
 
 
-async def _refuse(denied: AccessDenied, scope: Scope, receive: Receive, send: Send) -> None:
+async def _refuse(response: WebResponse, scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.close", "code": 1008})  # before accepting: HTTP 403
         return
-    await send_response(answer(denied), send)
+    await send_response(response, send)
 
 
 async def _live(receive: Receive, send: Send) -> None:

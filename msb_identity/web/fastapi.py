@@ -20,27 +20,28 @@ from msb_identity.errors import AccessDenied
 from msb_identity.foundation import strict_json
 from msb_identity.sso.tokens import VerifiedToken  # noqa: TC001 - FastAPI reads it when it runs
 from msb_identity.web.asgi import web_request
-from msb_identity.web.guard import ANY_TOKEN, answer
+from msb_identity.web.guard import ANY_TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from msb_identity.web.guard import Demand, Guard
+    from msb_identity.web.guard import Demand, Gate
 
 
-def demands(guard: Guard, demand: Demand = ANY_TOKEN) -> Callable[[Request], VerifiedToken]:
-    """Make a dependency that gives the VerifiedToken, or answers 401, 403 or 503.
+def demands(gate: Gate, demand: Demand = ANY_TOKEN) -> Callable[[Request], VerifiedToken]:
+    """Make a dependency that gives the VerifiedToken, or answers as the gate does.
 
+    gate: the Guard of an API, or the PortalSignIn of pages, which sends browsers to the sign-in.
     FastAPI puts our body below `detail`, as it does with every HTTPException.
     """
 
     def admit(request: Request) -> VerifiedToken:
+        asked = web_request(request.scope)
         try:
-            return guard.admit(web_request(request.scope), demand)
+            return gate.admit(asked, demand)
         except AccessDenied as denied:
-            response = answer(denied)
-            raise HTTPException(
-                response.status, strict_json.load_object(response.body), dict(response.headers)
-            ) from None
+            response = gate.answer(denied, asked, demand)
+            said = strict_json.load_object(response.body) if response.body else None
+            raise HTTPException(response.status, said, dict(response.headers)) from None
 
     return admit

@@ -16,7 +16,7 @@ from flask import Response, g, request
 
 from msb_identity.errors import AccessDenied
 from msb_identity.sso.http import MAX_BODY_BYTES, WebRequest
-from msb_identity.web.guard import ANY_TOKEN, answer
+from msb_identity.web.guard import ANY_TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from msb_identity.sso.http import WebResponse
     from msb_identity.sso.tokens import VerifiedToken
-    from msb_identity.web.guard import Demand, Guard
+    from msb_identity.web.guard import Demand, Gate
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -33,17 +33,18 @@ METHODS = ("GET", "HEAD", "POST")
 
 
 def demands(
-    guard: Guard, demand: Demand = ANY_TOKEN
+    gate: Gate, demand: Demand = ANY_TOKEN
 ) -> Callable[[Callable[_P, _R]], Callable[_P, _R | Response]]:
-    """Let only requests through to a view whose token the guard admits; see `current_token`."""
+    """Let only requests through to a view whose token the gate admits; see `current_token`."""
 
     def decorate(view: Callable[_P, _R]) -> Callable[_P, _R | Response]:
         @wraps(view)
         def admitted(*args: _P.args, **kwargs: _P.kwargs) -> _R | Response:
+            asked = web_request(read_body=False)
             try:
-                g.msb_token = guard.admit(web_request(read_body=False), demand)
+                g.msb_token = gate.admit(asked, demand)
             except AccessDenied as denied:
-                return flask_response(answer(denied))
+                return flask_response(gate.answer(denied, asked, demand))
             return view(*args, **kwargs)
 
         return admitted

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from msb_identity.errors import AccessDenied, Refused
 from msb_identity.foundation.clock import aware
@@ -77,6 +77,23 @@ def answer(denied: AccessDenied) -> WebResponse:
     return json_response(body, status=denied.status, headers=headers)
 
 
+class Gate(Protocol):
+    """What stands before an address: the Guard of an API, or the PortalSignIn of a site's pages."""
+
+    def admit(
+        self, request: WebRequest, demand: Demand = ANY_TOKEN, *, now: datetime | None = None
+    ) -> VerifiedToken:
+        """Give the token of a request that may pass, or raise AccessDenied."""
+
+    def answer(self, denied: AccessDenied, request: WebRequest, demand: Demand) -> WebResponse:
+        """Give the answer to a request that may not."""
+
+
+def no_token() -> AccessDenied:
+    """Give what a request is answered that shows nothing at all."""
+    return _denied("no-token")
+
+
 class Guard:
     """Admits requests by their access token, for one portal."""
 
@@ -92,19 +109,29 @@ class Guard:
         The token stands in the Authorization header and nowhere else: what stands in an address is
         logged on the way (RFC 9700 section 4.3.2).
         """
-        moment = aware(now)
         header = request.headers.get("authorization")
         if header is None or header.partition(" ")[0].lower() != "bearer":
-            raise _denied("no-token")
+            raise no_token()
         if (match := _BEARER.fullmatch(header)) is None:
             raise _denied("unreadable-token")
+        return self.judge(match[1], demand, now=now)
+
+    def judge(
+        self, token: str, demand: Demand = ANY_TOKEN, *, now: datetime | None = None
+    ) -> VerifiedToken:
+        """Do the same with a token that came another way, as from a browser's session."""
+        moment = aware(now)
         try:
-            token = self._verifier.verify(match[1], now=moment)
+            verified = self._verifier.verify(token, now=moment)
         except Refused as error:
             raise _refusal(error.report) from None
-        _check_sign_in(token, demand, moment)
-        _check_rights(token, demand)
-        return token
+        _check_sign_in(verified, demand, moment)
+        _check_rights(verified, demand)
+        return verified
+
+    def answer(self, denied: AccessDenied, request: WebRequest, demand: Demand) -> WebResponse:  # noqa: ARG002
+        """Give the answer to a request that may not pass; it is the same to all."""
+        return answer(denied)
 
 
 def _check_sign_in(token: VerifiedToken, demand: Demand, now: datetime) -> None:

@@ -73,8 +73,15 @@ class HttpFetcher:
 
     def post(self, url: str, body: bytes, *, content_type: str, limit: int) -> bytes:
         """Send `body` and give the answer, at most `limit` bytes; a redirect is refused."""
-        status, _, answer = self._exchange("POST", url, body, {"Content-Type": content_type}, limit)
-        return _checked(status, answer)
+        headers = {"Content-Type": content_type}
+        return _checked(*self.send(url, body, headers=headers, limit=limit))
+
+    def send(
+        self, url: str, body: bytes, *, headers: Mapping[str, str], limit: int
+    ) -> tuple[int, bytes]:
+        """Post `body` and give the status and the answer, whatever they are; no redirect."""
+        status, _, answer = self._exchange("POST", url, body, headers, limit)
+        return status, answer
 
     def _exchange(
         self, method: str, url: str, body: bytes, headers: Mapping[str, str], limit: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -194,7 +195,7 @@ store = Store.open(arguments[0], *TABLES)
 cutoffs = CutOffs(store)
 import os
 go()
-for number in range(20):
+for number in range(10):
     with store.write(locks=()) as connection:
         cutoffs.end_session(connection, f"{os.getpid()}-{number}")
 print(os.getpid())
@@ -207,18 +208,19 @@ def test_a_reader_misses_none_of_many_writers(world: World, race: Race) -> None:
     def read() -> None:
         while not stop.is_set():
             seen.is_cut(basis({}))
+            time.sleep(0.002)
 
     reader = threading.Thread(target=read)
     reader.start()
     try:
-        pids = race(_MANY, world.url, processes=3)
+        pids = race(_MANY, world.url, processes=2)
     finally:
         stop.set()
         reader.join()
     for pid in pids:
-        for number in range(20):
+        for number in range(10):
             assert seen.is_cut(basis({"sid": f"{pid}-{number}"}))
-    assert seen.live()[0] == 60
+    assert seen.live()[0] == 20
 
 
 # In tokens

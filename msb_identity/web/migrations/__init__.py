@@ -1,0 +1,1 @@
+"""Migrations of a portal's own store."""
