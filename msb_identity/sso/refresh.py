@@ -36,9 +36,8 @@ from msb_identity.sso.authorizations import (
     authorization_values,
     read_authorization,
 )
-from msb_identity.sso.claims import CLOCK_TOLERANCE
+from msb_identity.sso.claims import MAX_TOKEN_LIFE
 from msb_identity.sso.clients import hash_secret
-from msb_identity.sso.cutoffs import KEPT
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -49,8 +48,8 @@ if TYPE_CHECKING:
 
 GRACE = timedelta(seconds=30)
 """How long after a refresh its token may be brought again, by a twin or after a lost answer."""
-IDLE = KEPT - 2 * CLOCK_TOLERANCE
-"""How long a family may lie unused."""
+IDLE = MAX_TOKEN_LIFE
+"""How long a family may lie unused; cut-offs are kept for longer (`cutoffs.KEPT`)."""
 KEY_DOMAIN = "refresh-token"
 _FAMILY_BYTES = 16
 _SECRET_BYTES = 32

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from msb_identity.sso.codes import codes
 from msb_identity.sso.provider import Endpoint
-from msb_identity.sso.refresh import families
+from msb_identity.sso.refresh import IDLE, families
 from msb_identity.sso.tokens import TokenVerifier
 from tests.identity.provider.world import (
     FIRM,
@@ -224,7 +224,7 @@ def test_a_refresh_token_that_lay_unused_for_longer_than_cut_offs_are_kept_is_ov
 ) -> None:
     portal = sso.register()
     token = sso.tokens(portal, sso.sign_in())["refresh_token"]
-    assert error(sso.refresh(portal, token, NOW + timedelta(hours=1))) == "invalid_grant"
+    assert error(sso.refresh(portal, token, NOW + IDLE)) == "invalid_grant"
 
 
 def test_a_cut_off_of_the_person_ends_refresh_tokens_too(both: ProviderWorld) -> None:

@@ -144,7 +144,7 @@ def test_a_client_that_is_down_is_told_when_it_is_back(both: ProviderWorld) -> N
     while now < NOW + HOUR:
         done = _queue(both, poster).deliver(now)  # a new one each time: nothing is in memory
         tries += done.postponed
-        now += timedelta(seconds=5)
+        now += timedelta(seconds=20)
     assert 5 < tries < 12  # the delays grow
     poster.down.clear()
     assert _queue(both, poster).deliver(now + HOUR) == Delivered(delivered=1)
