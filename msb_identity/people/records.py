@@ -227,6 +227,8 @@ def open_people(
     now: datetime,
 ) -> list[Person]:
     """Put people together from rows of `people`, with two queries however many there are."""
+    if not rows:
+        return []
     ids = [row["id"] for row in rows]
     held: dict[str, list[HeldIdentifier]] = defaultdict(list)
     query = select(identifiers).where(identifiers.c.person_id.in_(ids))
