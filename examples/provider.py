@@ -27,6 +27,9 @@ from msb_identity.foundation.audit import Audit
 from msb_identity.foundation.protect import Protector
 from msb_identity.foundation.store import Store, file_url
 from msb_identity.people.accounts import Accounts
+from msb_identity.people.firms import Firms
+from msb_identity.people.mandates import Mandates
+from msb_identity.people.staff import Staff
 from msb_identity.pki.keys import KeyKind
 from msb_identity.signin.desk import SignInDesk
 from msb_identity.signin.hashing import Hasher
@@ -78,6 +81,12 @@ def open_site(store: Store, folder: Path, issuer: str) -> tuple[Site, LogoutQueu
     protector = Protector.from_folder(store, folder / "keys")
     audit = Audit(store, protector, writer="provider")
     accounts = Accounts(store, protector, audit=audit)
+    subjects = StoredSubjects(
+        accounts,
+        firms=Firms(store, accounts, audit=audit),
+        mandates=Mandates(store, accounts, audit=audit),
+        staff=Staff(store, protector, audit=audit),
+    )
     cutoffs = CutOffs(store)
     sessions = Sessions(store, cut_offs=cutoffs, audit=audit)
     desk = SignInDesk(store, protector, sessions=sessions, audit=audit)
@@ -91,7 +100,7 @@ def open_site(store: Store, folder: Path, issuer: str) -> tuple[Site, LogoutQueu
         clients=clients,
         sessions=sessions,
         cutoffs=cutoffs,
-        subjects=StoredSubjects(store, protector),
+        subjects=subjects,
         audit=audit,
     )
     _first_person(accounts, passwords)
