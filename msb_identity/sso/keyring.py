@@ -145,8 +145,9 @@ class KeyRing:
     def rotate(self, now: datetime | None = None, *, at_once: bool = False) -> tuple[RingKey, ...]:
         """Let every next key sign, publish new ones, and drop those that are over.
 
-        An empty ring gets its first keys instead. RingRefused where a next key has not been published for `publish_ahead` yet, unless
-        `at_once`, which is for emergencies: verifiers then meet a key they do not know.
+        An empty ring gets its first keys instead. RingRefused where a next key has not been
+        published for `publish_ahead` yet, unless `at_once`, which is for emergencies: verifiers
+        then meet a key they do not know.
         """
         moment = aware(now)
         with self._store.read() as connection:

@@ -45,10 +45,10 @@ class SeenToken:
 
 
 class SeenTokens:
-    """The tokens that one verifier saw last; at most MAX_SEEN, the least recently used goes."""
+    """The tokens that one verifier saw last; the least recently used goes."""
 
-    def __init__(self, size: int = MAX_SEEN) -> None:
-        """Begin empty, with a key of this process."""
+    def __init__(self, size: int) -> None:
+        """Begin empty, with a key of this process; size: how many are kept at most."""
         self._size = size
         self._salt = secrets.token_bytes(_DIGEST_BYTES)
         self._lock = threading.Lock()

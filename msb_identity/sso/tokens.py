@@ -31,7 +31,7 @@ from msb_identity.sso.claims import (
     Claims,
     VerifiedToken,
 )
-from msb_identity.sso.seen import SeenToken, SeenTokens
+from msb_identity.sso.seen import MAX_SEEN, SeenToken, SeenTokens
 from msb_identity.sso.token_checks import COMMON_STEPS
 from msb_identity.sso.token_sentences import SENTENCES
 
@@ -208,6 +208,7 @@ class TokenVerifier:
         keys: KeySource,
         cutoffs: CutOffSource | None = None,
         sessions: Sessions | None = None,
+        remember: int = MAX_SEEN,
     ) -> None:
         """Say what is expected.
 
@@ -215,13 +216,14 @@ class TokenVerifier:
         keys: the issuer's keys; nothing else in the world is trusted.
         cutoffs: what was ended, from the store or from the issuer's list.
         sessions: where ended sessions are known. Without both the step `session` is skipped.
+        remember: how many good tokens are known again without their signature being checked anew.
         """
         self.issuer = _name("issuer", issuer)
         self.audience = _name("audience", audience)
         self._keys = keys
         self._cutoffs = cutoffs
         self._sessions = sessions
-        self._seen = SeenTokens()
+        self._seen = SeenTokens(remember)
 
     @classmethod
     def from_issuer(
