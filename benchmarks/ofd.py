@@ -30,8 +30,8 @@ from msb_identity.x509 import TrustStore
 from msb_identity.x509.authority import CertificateAuthority
 from msb_identity.x509.roles import Role
 from msb_identity.x509.subjects import Subject
+from msb_seal.batch import Document, DocumentBatch
 from msb_seal.drawing.fontfile import PreparedFont
-from msb_seal.ofd.batch import OfdBatch
 from msb_seal.ofd.compose import OfdBuilder, PageTemplate
 from msb_seal.ofd.verify import check_ofd
 from msb_seal.placement import At
@@ -42,7 +42,7 @@ from msb_seal.seals.sealer import KeySealer
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from msb_seal.ofd.batch import SealedOfd
+    from msb_seal.batch import SealedDocument
     from msb_seal.ofd.canvas import Canvas
     from msb_seal.ofd.package import OfdPackage
 
@@ -93,7 +93,7 @@ class _Bench:
         self._fonts = {"song": PreparedFont.load("song")}
         self._template = PageTemplate.make(self._fonts, _draw_template)
         self._photos = [_photo(chance) for _ in range(20)]
-        self._batch = OfdBatch(sealer, (At(1, 130, 220),))
+        self._batch = DocumentBatch(sealer, (At(1, 130, 220),))
         self.faces = [self._builder().to_bytes() for _ in range(20)]
         self._package = self.compose()
         self._sealed = self._seal(self.faces[0])
@@ -117,15 +117,15 @@ class _Bench:
 
     def seal(self) -> None:
         """Seal a face that was composed before."""
-        _only(self._batch.seal([("face", self._package)], now=NOW))
+        _only(self._batch.seal([Document("face", self._package)], now=NOW))
 
     def compose_and_seal(self) -> None:
         """Compose a face and seal it, without writing it in between."""
-        _only(self._batch.seal([("face", self.compose())], now=NOW))
+        _only(self._batch.seal([Document("face", self.compose())], now=NOW))
 
     def batch(self) -> None:
         """Read, seal and write a group of faces."""
-        for sealed in self._batch.seal((("face", face) for face in self.faces), now=NOW):
+        for sealed in self._batch.seal((Document("face", face) for face in self.faces), now=NOW):
             assert sealed.data is not None
             self._out.write_bytes(sealed.data)
 
@@ -173,7 +173,7 @@ class _Bench:
         return builder
 
     def _seal(self, face: bytes) -> bytes:
-        return _only(self._batch.seal([("face", face)], now=NOW))
+        return _only(self._batch.seal([Document("face", face)], now=NOW))
 
 
 def _sealer(folder: Path, picture: bytes) -> tuple[KeySealer, TrustStore]:
@@ -201,7 +201,7 @@ def _sealer(folder: Path, picture: bytes) -> tuple[KeySealer, TrustStore]:
     return KeySealer(seal, certificates[1], signer), TrustStore((root.chain[-1],))
 
 
-def _only(sealed: Iterable[SealedOfd]) -> bytes:
+def _only(sealed: Iterable[SealedDocument]) -> bytes:
     (one,) = sealed
     assert one.data is not None, one.error
     return one.data

@@ -23,6 +23,8 @@ _AREAS = {
     "make": "seals",
     "show": "seals",
     "sign": "sign",
+    "field": "field",
+    "batch": "batch",
     "keep": "keep",
     "verify": "verify",
     "lifecycle": "lifecycle",

@@ -14,6 +14,7 @@ from msb_seal.judging import Judging
 from msb_seal.ofd.verify import judge_ofd
 from msb_seal.seals.structure import kind_of
 from msb_seal.seals.verify import begin_seal_signature, judge_seal
+from msb_seal.verified import VerifiedDocument
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -71,14 +72,45 @@ def check_document(
         from msb_seal.pdf.verify import judge_pdf  # which loads pyHanko, and what draws
 
         return judge_pdf(data, judging)
-    if _ZIP_MARK in data[:_ZIP_HEAD_BYTES]:
+    if is_archive(data):
         return judge_ofd(data, judging)
     return _undecided("unknown-kind")
+
+
+def verify_document(
+    data: bytes,
+    *,
+    trust: TrustStore,
+    at: datetime | None = None,
+    revocation: RevocationPolicy | str = RevocationPolicy.IF_PUBLISHED,
+    fetch: Fetcher | None = None,
+    statuses: SealStatuses | None = None,
+    makers: TrustStore | None = None,
+    original: bytes | None = None,
+) -> VerifiedDocument:
+    """Accept a document as `check_document` does, or raise Refused, which carries the report."""
+    return VerifiedDocument.of(
+        check_document(
+            data,
+            trust=trust,
+            at=at,
+            revocation=revocation,
+            fetch=fetch,
+            statuses=statuses,
+            makers=makers,
+            original=original,
+        )
+    )
 
 
 def is_pdf(data: bytes) -> bool:
     """Whether the bytes are a PDF's, broken or not."""
     return b"%PDF-" in data[:_PDF_HEAD_BYTES]
+
+
+def is_archive(data: bytes) -> bool:
+    """Whether the bytes are a ZIP's, as an OFD is one, broken or not."""
+    return _ZIP_MARK in data[:_ZIP_HEAD_BYTES]
 
 
 def _undecided(code: str) -> Report:

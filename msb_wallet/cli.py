@@ -1,4 +1,4 @@
-"""The command msb-wallet: issue, show, scan, revoke, status publish, trust make, demo.
+"""The command msb-wallet: issue, face, show, scan, revoke, status publish, trust make, demo.
 
 Codes are read from a file or "-" and never from arguments. Exit status of `scan`: design of all
 verifying commands, docs/formats.md, "exit status". `issue` exits 1 where a row was refused.
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 DATA_VARIABLE = "MSB_DATA"
 DEFAULT_DATA = "msb-data"
 MAX_NUMBER = 1_000_000
+_FACES = (".ofd", ".pdf")
 _PICTURES = {".png": draw_png, ".svg": draw_svg}
 _PICTURE_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"BM", b"GIF8")
 
@@ -128,6 +129,26 @@ def _show(arguments: argparse.Namespace) -> int:
         write_whole(arguments.out, draw(text), mode=PRIVATE_MODE)
         size = f"{len(text)} 字符 / characters, QR {qr_version(text)}-M"
         write_out(f"{arguments.out}  ({size})")
+    return 0
+
+
+def _face(arguments: argparse.Namespace) -> int:
+    from msb_seal.ofd.sign import write_entries
+    from msb_wallet.licences.face import SEAL_KEYWORD  # which loads what draws
+    from msb_wallet.licences.printing import open_face
+
+    if arguments.out.suffix.lower() not in _FACES:
+        zh, en = "照面须为 .ofd 或 .pdf", "a face is .ofd or .pdf"
+        raise CommandError(zh, en)
+    folder = DataFolder(Path(arguments.data))
+    stored = _licence(folder, arguments.identifier)
+    issuer = folder.issuer_of(stored.issuer_code, stored.type_code)
+    face = open_face(stored, issuer=issuer, protector=folder.protector)
+    as_pdf = arguments.out.suffix.lower() == ".pdf"
+    printed = face.as_pdf() if as_pdf else write_entries(face.as_ofd().entries)
+    # The holder's data in clear: nobody else's to read.
+    write_whole(arguments.out, printed, mode=PRIVATE_MODE)
+    write_out(f"{arguments.out}  (盖章处 / the seal goes to keyword={SEAL_KEYWORD})")
     return 0
 
 
@@ -328,6 +349,7 @@ def _parser() -> CommandParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=CommandParser)
     _add_issue(commands)
+    _add_face(commands)
     _add_show(commands)
     _add_scan(commands)
     _add_revoke(commands)
@@ -372,6 +394,19 @@ def _add_show(commands: argparse._SubParsersAction[CommandParser]) -> None:
         "--out", type=_path, metavar="FILE", help=".png | .svg；缺省输出文字 / else the text"
     )
     show.set_defaults(command=_show)
+
+
+def _add_face(commands: argparse._SubParsersAction[CommandParser]) -> None:
+    face = commands.add_parser("face", help="照面，未盖章 / the printed face, not sealed yet")
+    face.add_argument("identifier", help="电子证照标识 / licence identifier")
+    face.add_argument(
+        "--out",
+        type=_path,
+        required=True,
+        metavar="FILE",
+        help=".ofd | .pdf",
+    )
+    face.set_defaults(command=_face)
 
 
 def _add_scan(commands: argparse._SubParsersAction[CommandParser]) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,15 +21,13 @@ from msb_identity.foundation.commands import (
     write_out,
 )
 from msb_identity.foundation.files import read_private, write_whole
+from msb_identity.foundation.progress import Progress
 from msb_identity.pki.formats import load_key, load_public_key
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
 
     from msb_identity.foundation.store import Store
-
-_PROGRESS_EVERY = 50_000
 
 
 def add_audit_commands(areas: Any) -> None:  # noqa: ANN401 - argparse keeps its type to itself
@@ -108,7 +105,8 @@ def _verify(arguments: argparse.Namespace) -> int:
     held = _held(arguments)
     store, name = _open_store(arguments)
     try:
-        report = check_audit(store, checkpoints=held, key=key, progress=_progress())
+        with Progress("已核验", "entries verified:") as progress:
+            report = check_audit(store, checkpoints=held, key=key, progress=progress.advance)
     finally:
         store.close()
     return print_reports([(name, report)], as_json=arguments.json)
@@ -170,21 +168,3 @@ def _held(arguments: argparse.Namespace) -> list[bytes]:
     from msb_identity.foundation.audit.checkpoint import MAX_CHECKPOINT_BYTES
 
     return [read_input(name, limit=MAX_CHECKPOINT_BYTES) for name in arguments.checkpoint]
-
-
-def _progress() -> Callable[[int], None]:
-    """Tell how far it has come: in place on a terminal, a line now and then elsewhere."""
-    done = told = 0
-
-    def progress(count: int) -> None:
-        nonlocal done, told
-        done += count
-        if done - told < _PROGRESS_EVERY:
-            return
-        told = done
-        on_terminal = sys.stderr.isatty()
-        start, end = ("\r", "") if on_terminal else ("", "\n")
-        sys.stderr.write(f"{start}已核验 {done} 条 / {done} entries verified{end}")
-        sys.stderr.flush()
-
-    return progress

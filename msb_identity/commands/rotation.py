@@ -6,22 +6,21 @@ left. What the steps are and why in this order: `foundation/rotation.py`.
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from msb_identity.foundation.commands import CommandError, write_out
+from msb_identity.foundation.progress import Progress
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from msb_identity.foundation import rotation
     from msb_identity.foundation.profile import Profile
     from msb_identity.foundation.protect import Protector
-    from msb_identity.foundation.rotation import Progress, SealedTable
+    from msb_identity.foundation.rotation import SealedTable
     from msb_identity.foundation.store import Store
-
-_TOLD_EVERY = 10_000
 
 
 def add_rotate_command(actions: Any, run: Callable[[argparse.Namespace], int]) -> Any:  # noqa: ANN401
@@ -131,14 +130,13 @@ def _rotate_index(
         yield f"第 {old} 版已删除 / version {old} dropped"
 
 
-def _followed(sealed: SealedTable, pages: Iterable[Progress]) -> str:
+def _followed(sealed: SealedTable, pages: Iterable[rotation.Progress]) -> str:
     """Tell how far it has come, now and then; give the line that sums it up."""
-    name, seen, changed, told = sealed.table.name, 0, 0, 0
-    for progress in pages:
-        seen, changed = progress.seen, progress.changed
-        if seen - told >= _TOLD_EVERY:
-            told = seen
-            sys.stderr.write(f"{name}: {seen}\n")
+    name, seen, changed = sealed.table.name, 0, 0
+    with Progress(name, "rows") as shown:
+        for page in pages:
+            shown.advance(page.seen - seen)
+            seen, changed = page.seen, page.changed
     return f"{name}：{seen} 行，更新 {changed} 行 / {name}: {seen} rows, {changed} changed"
 
 

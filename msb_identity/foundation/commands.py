@@ -47,6 +47,10 @@ class CommandError(MsbError):
         super().__init__(en)
         self.zh, self.en = zh, en
 
+    def __reduce__(self) -> tuple[type[CommandError], tuple[str, str]]:
+        """Travel from a worker process with both sentences."""
+        return type(self), (self.zh, self.en)
+
 
 class CommandParser(argparse.ArgumentParser):
     """An argument parser whose errors are one bilingual line that repeats no code or token."""
@@ -231,10 +235,12 @@ def check_files(
     limit: int,
     as_json: bool,
     at: datetime | None,
+    keep: Callable[[str, bytes, Report], None] | None = None,
 ) -> int:
     """Check each file, or stdin for "-", print the reports and give the exit status of them all.
 
-    A file that cannot be had is told on stderr and makes it 2; the others are checked all the same.
+    keep: gets the name, the bytes and the report of each, to do more with. A file that cannot be
+    had is told on stderr and makes it 2; the others are checked all the same.
     """
     reports: list[tuple[str, Report]] = []
     for name in names:
@@ -244,6 +250,8 @@ def check_files(
             complain(error.zh, error.en)
         else:
             reports.append((name, check(content)))
+            if keep is not None:
+                keep(name, content, reports[-1][1])
     if reports or as_json:
         print_reports(reports, as_json=as_json, at=at)
     if len(reports) < len(names):

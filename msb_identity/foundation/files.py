@@ -31,10 +31,18 @@ def make_folder(folder: Path, mode: int) -> None:
             folder.mkdir(mode)
 
 
-def write_whole(path: Path, content: bytes, *, mode: int = PUBLIC_MODE) -> None:
-    """Put `content` at `path` so that a reader sees the old file or the new one, never a part."""
+def write_whole(
+    path: Path, content: bytes, *, mode: int = PUBLIC_MODE, workshop: Path | None = None
+) -> None:
+    """Put `content` at `path` so that a reader sees the old file or the new one, never a part.
+
+    workshop: a folder of the same file system in which the file is made; beside `path` by default.
+    """
     make_folder(path.parent, PUBLIC_FOLDER_MODE)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    if workshop is None:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    else:
+        temporary = workshop / secrets.token_hex(8)
     try:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(handle, "wb") as file:

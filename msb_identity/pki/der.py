@@ -77,13 +77,15 @@ def read_der(data: bytes, *, limit: int = MAX_BYTES) -> Element:
     return _read_whole(data, limit=limit, ber=False)
 
 
-def read_ber(data: bytes, *, limit: int = MAX_BYTES, depth: int = MAX_DEPTH) -> Element:
+def read_ber(
+    data: bytes, *, limit: int = MAX_BYTES, depth: int = MAX_DEPTH, elements: int = MAX_ELEMENTS
+) -> Element:
     """Read one BER element that fills `data`: long and indefinite lengths are taken too.
 
     depth: how deep elements may stand within each other. Each level keeps its bytes, so that what
-    may be long must not be deep as well.
+    may be long must not be deep as well. elements: how many there may be in all.
     """
-    return _read_whole(data, limit=limit, ber=True, depth=depth)
+    return _read_whole(data, limit=limit, ber=True, depth=depth, elements=elements)
 
 
 def unsigned(content: bytes) -> int:
@@ -138,11 +140,13 @@ def oid(dotted: str) -> bytes:
     return element(OID, *(_base128(arc) for arc in (40 * first + second, *rest)))
 
 
-def _read_whole(data: bytes, *, limit: int, ber: bool, depth: int = MAX_DEPTH) -> Element:
+def _read_whole(
+    data: bytes, *, limit: int, ber: bool, depth: int = MAX_DEPTH, elements: int = MAX_ELEMENTS
+) -> Element:
     if len(data) > limit:
         message = f"ASN.1 of more than {limit} bytes"
         raise EncodingRefused(message)
-    reader = _Reader(data, ber=ber, depth=depth)
+    reader = _Reader(data, ber=ber, depth=depth, elements=elements)
     found, end = reader.element(0, len(data), 0)
     if end != len(data):
         message = "bytes after the end of the ASN.1 element"
@@ -151,14 +155,15 @@ def _read_whole(data: bytes, *, limit: int, ber: bool, depth: int = MAX_DEPTH) -
 
 
 class _Reader:
-    def __init__(self, data: bytes, *, ber: bool, depth: int) -> None:
-        self._data, self._ber, self._depth, self._left = data, ber, depth, MAX_ELEMENTS
+    def __init__(self, data: bytes, *, ber: bool, depth: int, elements: int) -> None:
+        self._data, self._ber, self._depth = data, ber, depth
+        self._elements = self._left = elements
 
     def element(self, at: int, end: int, depth: int) -> tuple[Element, int]:
         """Read the element that begins at `at`; give it and where it ends."""
         self._left -= 1
         if depth >= self._depth or self._left < 0:
-            message = f"ASN.1 deeper than {self._depth} or of more than {MAX_ELEMENTS} elements"
+            message = f"ASN.1 deeper than {self._depth} or of more than {self._elements} elements"
             raise EncodingRefused(message)
         tag, start, length = self._head(at, end)
         if length is None:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-MAX_CMS_BYTES = 1_000_000
+MAX_CMS_BYTES, MAX_CMS_ELEMENTS = 4_000_000, 400_000
+"""A signature may carry CRLs: 50,000 entries have so many elements, read in 2 s and 100 MB."""
 MAX_SIGNERS = 64
 MAX_CERTIFICATES = 64
 MAX_ATTRIBUTES = 64
@@ -96,7 +97,7 @@ class CmsSignature:
 def parse_cms(data: bytes) -> CmsSignature:
     """Read one SignedData with at least one signer; CmsRefused for anything else."""
     try:
-        return _read(der.read_ber(data, limit=MAX_CMS_BYTES))
+        return _read(der.read_ber(data, limit=MAX_CMS_BYTES, elements=MAX_CMS_ELEMENTS))
     except EncodingRefused as error:
         message = f"no CMS signature that can be read: {error}"
         raise CmsRefused(message) from error

@@ -7,6 +7,7 @@ goes by its first bytes and not by its name.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -29,6 +30,7 @@ from msb_seal.ofd.sign_cms import sign_ofd_cms
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
     from datetime import datetime
 
     from msb_identity.foundation.commands import CommandParser
@@ -40,7 +42,7 @@ _Actions: TypeAlias = "argparse._SubParsersAction[CommandParser]"  # noqa: SLF00
 # The names of SignatureForm and of Permission, whose room takes long to load.
 _FORMS = ("pades", "adobe", "ses", "gm_cms")
 _PERMISSIONS = ("nothing", "forms", "annotations")
-_PDF_ONLY = ("form", "field", "reason", "location", "contact", "certify")
+_PDF_ONLY = ("form", "field", "reason", "location", "contact", "certify", "second_key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,16 @@ def _add_pdf_arguments(sign: CommandParser) -> None:
         ("--contact", "联系方式 / how to reach the signer"),
     ):
         pdf.add_argument(name, metavar="TEXT", help=text)
+    pdf.add_argument(
+        "--second-key",
+        metavar="FILE|-",
+        help="双签：印章为 SM2 时的 RSA 或 P-256 私钥，反之亦然"
+        " / sign with the other kind of key, too: RSA or P-256 beside SM2",
+    )
+    pdf.add_argument("--second-cert", metavar="FILE", help="其证书 / the second key's certificate")
+    pdf.add_argument(
+        "--second-password-file", metavar="FILE|-", help="其口令文件 / the second key's password"
+    )
 
 
 def _sign(arguments: argparse.Namespace) -> int:
@@ -106,6 +118,12 @@ def _sign(arguments: argparse.Namespace) -> int:
         raise CommandError(zh, en)
     if sealed and not arguments.place and arguments.field is None:
         zh, en = "请用 --place 指定盖章位置", "say with --place where the seal goes"
+        raise CommandError(zh, en)
+    if (arguments.second_key is None) != (arguments.second_cert is None):
+        zh, en = "--second-key 与 --second-cert 须同用", "--second-key goes with --second-cert"
+        raise CommandError(zh, en)
+    if arguments.second_key is not None and not sealed:
+        zh, en = "双签须有印章（--seal 或 --record）", "a second key goes with --seal or --record"
         raise CommandError(zh, en)
     data = read_input(arguments.file, limit=MAX_ARCHIVE_BYTES)
     certificate, *chain = load_certificates(read_input(arguments.cert, limit=MAX_BUNDLE_BYTES))
@@ -121,7 +139,8 @@ def _on_ofd(data: bytes, signing: _Signing) -> bytes:
     arguments = signing.arguments
     for name in _PDF_ONLY:
         if getattr(arguments, name) is not None:
-            zh, en = f"--{name} 只用于 PDF", f"--{name} is for PDF alone"
+            option = f"--{name.replace('_', '-')}"
+            zh, en = f"{option} 只用于 PDF", f"{option} is for PDF alone"
             raise CommandError(zh, en)
     if not names_a_seal(arguments):
         return sign_ofd_cms(
@@ -174,8 +193,9 @@ def _on_pdf(data: bytes, signing: _Signing) -> bytes:
             timestamps=signing.timestamps,
             now=signing.now,
         )
+    seal = seal_pdf if arguments.second_key is None else _seal_twice(arguments)
     with open_sealer(arguments, signing.certificate, signing.key) as sealer:
-        return seal_pdf(
+        return seal(
             data,
             sealer=sealer,
             places=arguments.place,
@@ -185,3 +205,14 @@ def _on_pdf(data: bytes, signing: _Signing) -> bytes:
             timestamps=signing.timestamps,
             now=signing.now,
         )
+
+
+def _seal_twice(arguments: argparse.Namespace) -> Callable[..., bytes]:
+    """Give what seals and signs with the second key as well."""
+    from msb_seal.pdf.dual import SecondSigner, seal_pdf_twice
+
+    certificate, *chain = load_certificates(
+        read_input(arguments.second_cert, limit=MAX_BUNDLE_BYTES)
+    )
+    key = read_key(arguments.second_key, arguments.second_password_file)
+    return partial(seal_pdf_twice, second=SecondSigner(key, certificate, chain))

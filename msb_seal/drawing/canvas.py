@@ -95,7 +95,8 @@ class PageCanvas(ABC):
     ) -> float:
         """Put a text over as many lines as it needs; give the y below the last one.
 
-        Breaks between Han characters and at spaces, never before a closing mark.
+        Breaks between Han characters and at spaces, never before a closing mark. Spaces at the
+        beginning of the text stay, as an indent.
         """
         step = size_mm * 1.5 if line_mm is None else line_mm
         for line in self.lines(text, width_mm=width_mm, size_mm=size_mm, font=font):
@@ -235,9 +236,9 @@ class PageCanvas(ABC):
             if used <= width or n == start or character in _NO_BREAK_BEFORE:
                 continue
             end = space + 1 if space > start and character.isascii() and character != " " else n
-            yield text[start:end].strip()
+            yield text[start:end].strip() if start else text[:end].rstrip()  # an indent stays
             start, space, used = end, -1, sum(advances[end : n + 1])
-        yield text[start:].strip()
+        yield text[start:].strip() if start else text.rstrip()
 
 
 class SceneCanvas(PageCanvas):

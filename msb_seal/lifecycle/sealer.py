@@ -107,13 +107,17 @@ class ReservedSealer:
         self._recorded: Counter[bytes] = Counter()
         self._watch: Watch | None = None
 
-    def record(self, uses: Sequence[Use], *, now: datetime | None = None) -> None:
+    def record(
+        self, uses: Sequence[Use], *, since: datetime | None = None, now: datetime | None = None
+    ) -> None:
         """Record the next uses together, so that signing each costs no transaction of its own.
 
         At most MAX_USES_AT_ONCE; all of them or, with SealingRefused, none. What is recorded and
         never signed stays recorded and counted.
+        since: for a batch that was killed in the middle: what this user had recorded from then on,
+        for this purpose and of the same digest, is signed under that record and not counted again.
         """
-        watch = self._hand.book.record(self._hand.asking, uses, now=now)
+        watch = self._hand.book.record(self._hand.asking, uses, since=since, now=now)
         with self._lock:
             self._watch = watch
             self._recorded.update(use.digest for use in uses)

@@ -12,7 +12,7 @@ What a freeze cannot do is to call back a signature that has left.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, select, update
@@ -22,6 +22,7 @@ from msb_identity.foundation.audit import Draft
 from msb_identity.foundation.audit.group import GroupCommit
 from msb_identity.foundation.clock import aware, seconds
 from msb_seal.errors import SealingRefused
+from msb_seal.lifecycle.recorded import USED_EVENT, RecordedUses
 from msb_seal.lifecycle.sentences import use_refused
 from msb_seal.lifecycle.states import LifeState
 from msb_seal.lifecycle.tables import grants, reservations, seals
@@ -42,7 +43,7 @@ FREEZE_WITHIN_SECONDS = 1.0
 """No signature leaves on what was read longer ago than this."""
 MAX_USES_AT_ONCE = 1_000
 MAX_DOCUMENT_CHARS = 500
-USED_EVENT = "seal.used"
+RESUMED_EVENT = "seal.use-resumed"
 DOCUMENT_DOMAIN = "seal-document"
 _DOCUMENT_MARK_BYTES = 16
 _ASKED_STATES = {
@@ -138,10 +139,14 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
+    """What is asked for at once; `resumed` are uses that the log has already."""
+
     asking: Asking
     uses: Sequence[Use]
     now: datetime
     fault: str = ""
+    since: datetime | None = None
+    resumed: Sequence[Use] = ()
 
 
 class UseBook:
@@ -150,19 +155,29 @@ class UseBook:
     def __init__(self, store: Store, protector: Protector, audit: Audit) -> None:
         """Ask this store, and record in this log."""
         self._store, self._protector, self._audit = store, protector, audit
+        self._recorded = RecordedUses(protector)
         self._group = GroupCommit(self._write)
 
-    def record(self, asking: Asking, uses: Sequence[Use], *, now: datetime | None = None) -> Watch:
+    def record(
+        self,
+        asking: Asking,
+        uses: Sequence[Use],
+        *,
+        since: datetime | None = None,
+        now: datetime | None = None,
+    ) -> Watch:
         """Have uses allowed, counted and recorded, all of them or none; on disk on return.
 
-        At most MAX_USES_AT_ONCE. Raises SealingRefused, which the log then shows, and StoreError
-        where it is not certain that they are recorded: then nothing may be signed.
+        At most MAX_USES_AT_ONCE. since: a use of the same digest that is in the log from then on is
+        meant again, and neither counted nor recorded as another.
+        Raises SealingRefused, which the log then shows, and StoreError where it is not certain that
+        they are recorded: then nothing may be signed.
         """
         if not 0 < len(uses) <= MAX_USES_AT_ONCE:
             raise use_refused("too-many")
         if not all(0 < len(use.document) <= MAX_DOCUMENT_CHARS for use in uses):
             raise use_refused("document")
-        return self._asked(_Request(asking, uses, aware(now)))
+        return self._asked(_Request(asking, uses, aware(now), since=since))
 
     def refuse(self, asking: Asking, use: Use, fault: str, *, now: datetime | None = None) -> None:
         """Record an attempt that was refused before the store was asked, and raise it."""
@@ -196,6 +211,11 @@ class UseBook:
         with self._store.write(locks=()) as connection:
             for index in order:
                 request = requests[index]
+                if request.since is not None:
+                    new, there = self._recorded.split(
+                        connection, request.asking, request.uses, since=request.since
+                    )
+                    request = replace(request, uses=new, resumed=there)
                 answers[index] = self._decide(connection, request)
                 drafts += self._drafts(request, answers[index])
             self._audit.record_many(drafts, connection=connection)
@@ -235,12 +255,26 @@ class UseBook:
             outcome, uses = "ok", request.uses
             common |= {"grant": answer.grant_id, "epoch": answer.epoch}
             common["fingerprint"] = answer.fingerprint
+            if request.resumed:
+                return self._named(RESUMED_EVENT, request, outcome, request.resumed, common) + (
+                    self._named(USED_EVENT, request, outcome, uses, common) if uses else []
+                )
+        return self._named(USED_EVENT, request, outcome, uses, common)
+
+    def _named(
+        self,
+        event: str,
+        request: _Request,
+        outcome: str,
+        uses: Sequence[Use],
+        common: dict[str, object],
+    ) -> list[Draft]:
         described = [self._described(use) for use in uses] or [{}]
         return [
             Draft(
-                event=USED_EVENT,
-                actor=asking.user,
-                object_=asking.record,
+                event=event,
+                actor=request.asking.user,
+                object_=request.asking.record,
                 outcome=outcome,
                 details=common | of_use,
                 now=request.now,

@@ -8,8 +8,10 @@ that a cross-reference names, to the cross-references, or to nothing; and no ent
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from msb_seal.errors import PdfRefused
 from msb_seal.pdf.revisions import FREE, PACKED, PLAIN
 from msb_seal.pdf.syntax import DUPLICATE_KEY, Ref, Stream, skip_blank
 
@@ -20,13 +22,16 @@ if TYPE_CHECKING:
     from msb_seal.pdf.syntax import PdfValue
 
 _ENDS: Final = re.compile(
-    rb"[\x00\t\n\x0c\r ]*startxref[\x00\t\n\x0c\r ]+\d{1,12}[\x00\t\n\x0c\r ]+(?=%%EOF|\Z)"
+    rb"(?:[\x00\t\n\x0c\r ]++|%(?!%EOF)[^\r\n]{0,200}[\r\n])*+"
+    rb"startxref[\x00\t\n\x0c\r ]+\d{1,12}[\x00\t\n\x0c\r ]+(?=%%EOF|\Z)"
 )
 _TABLE: Final = re.compile(
     rb"xref *(?:\r\n|\r|\n)(?:\d{1,10} \d{1,10} *(?:\r\n|\r|\n)"
     rb"(?:\d{10} \d{5} [nf](?: \r| \n|\r\n))*+)*+[\x00\t\n\x0c\r ]*trailer"
 )
 """A table whose rows are of 20 bytes each (7.5.4); of others, readers repair the file."""
+_AFTER: Final = re.compile(rb"[\x00\t\n\x0c\r ]*(?:%%EOF[\x00\t\n\x0c\r ]*)?")
+MAX_READ = 5_000
 _MAX_TAIL: Final = 1_024
 """So many bytes from the end readers look for the last startxref."""
 _OBJECT_INSIDE: Final = re.compile(rb"\d[\x00\t\n\x0c\r ]+\d+[\x00\t\n\x0c\r ]+obj\b|\btrailer\b")
@@ -39,7 +44,7 @@ def ambiguities(before: Revision, after: Revision) -> Iterator[str]:
     """
     added = [one for one in after.sections if one.offset >= before.end]
     for section in added:
-        if _has_twice(section.trailer):
+        if has_twice(section.trailer):
             yield f"an entry stands twice in the trailer of {section.offset}"
         if not _is_regular(after, section):
             yield f"cross-references at {section.offset} that some readers repair"
@@ -50,6 +55,20 @@ def ambiguities(before: Revision, after: Revision) -> Iterator[str]:
             if entry.kind == PLAIN and entry.place >= before.end:
                 extents.append((entry.place, after.end_of(number, entry)))
     yield from _between(before.end, after, extents, added)
+
+
+def doubled_entries(revision: Revision) -> Iterator[int]:
+    """Give the numbers of objects in which an entry stands twice: readers take either.
+
+    Of files with more than MAX_READ objects, so many are looked at.
+    """
+    for number, entry in islice(revision.entries.items(), MAX_READ):
+        try:
+            if entry.kind != FREE and has_twice(revision.load(number, entry)):
+                yield number
+        except PdfRefused as error:
+            if error.code == "limit":
+                raise
 
 
 def _is_regular(after: Revision, section: Section) -> bool:
@@ -76,7 +95,7 @@ def _of_object(after: Revision, number: int, entry: Entry, *, since: int) -> Ite
     value = after.load(number, entry)
     if entry.kind == PLAIN and entry.place < since:
         return
-    if _has_twice(value):
+    if has_twice(value):
         yield f"an entry stands twice in object {number}"
     if entry.kind == PLAIN and isinstance(value, Stream) and value.entries.get("Type") == "ObjStm":
         named = {
@@ -90,7 +109,7 @@ def _of_object(after: Revision, number: int, entry: Entry, *, since: int) -> Ite
             yield f"object stream {number} has an object that no cross-reference names"
 
 
-def _has_twice(value: PdfValue) -> bool:
+def has_twice(value: PdfValue) -> bool:
     """Whether a dictionary written in there has an entry twice."""
     waiting = [value]
     while waiting:
@@ -122,5 +141,8 @@ def _between(
             position = ends.end()
         if skip_blank(data, position) < first or _OBJECT_INSIDE.search(data, position, first):
             yield f"bytes at {position} that nothing names"
+            return
+        if first == last == after.end and not _AFTER.fullmatch(data, position, first):
+            yield f"bytes at {position} that stand behind the end"
             return
         position = last

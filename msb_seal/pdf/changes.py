@@ -13,8 +13,9 @@ from msb_seal.errors import PdfRefused
 from msb_seal.pdf.ambiguity import ambiguities
 from msb_seal.pdf.comparing import Changes, Comparison, reached
 from msb_seal.pdf.form_changes import FormChanges
+from msb_seal.pdf.metadata import same_but_for_writing
 from msb_seal.pdf.page_tree import pages_of
-from msb_seal.pdf.permissions import Permissions
+from msb_seal.pdf.permissions import NO_CHANGES, Permissions
 from msb_seal.pdf.syntax import Ref
 
 if TYPE_CHECKING:
@@ -25,15 +26,16 @@ _FREE: Final = frozenset({"DSS", "Extensions", "Version"})
 """Of the catalog: what may change without a word."""
 _HARMLESS: Final = frozenset(
     {
-        *("Metadata", "Outlines", "PageLabels", "PageMode", "PageLayout", "ViewerPreferences"),
-        *("PieceInfo", "Lang", "Dests", "Threads", "SpiderInfo", "MarkInfo", "StructTreeRoot"),
-        *("Legal", "AF"),
+        *("Metadata", "Outlines", "PageLabels", "PageMode", "PageLayout", "PieceInfo", "Lang"),
+        *("Dests", "Threads", "SpiderInfo", "MarkInfo", "StructTreeRoot", "Legal", "AF"),
     }
 )
 _HARMLESS_NAMES: Final = frozenset({"EmbeddedFiles", "Dests", "IDS", "URLS"})
 _HARMLESS_IN_PAGE: Final = frozenset(
     {"LastModified", "PieceInfo", "Metadata", "Thumb", "StructParents", "Tabs"}
 )
+_CROPPING: Final = frozenset({"ViewArea", "ViewClip", "PrintArea", "PrintClip", "PrintPageRange"})
+"""Of the viewer's preferences: what decides over which parts of pages are shown or printed."""
 _OF_REVISION: Final = frozenset(
     {
         *("Root", "Info", "ID", "Size", "Prev", "XRefStm", "Type", "Index", "W", "Length"),
@@ -68,7 +70,9 @@ class _Document:
         old, new = self.before.trailer, self.after.trailer
         for key in {**old, **new}.keys() - _OF_REVISION:
             self.comparison.compare(f"trailer/{key}", old.get(key), new.get(key))
-        self.comparison.compare("/Info", old.get("Info"), new.get("Info"), harmless=True)
+        one, two = self.before.dictionary(old.get("Info")), self.after.dictionary(new.get("Info"))
+        for key in {**one, **two}:
+            self.comparison.compare(f"/Info/{key}", one.get(key), two.get(key), harmless=True)
         self.comparison.apart = {*self.pages, *self.form.apart}
         if isinstance(root := old.get("Root"), Ref):
             self.comparison.apart.add(root)
@@ -76,7 +80,11 @@ class _Document:
         self._compare_catalog()
         for ref in self.pages:
             self._compare_page(ref)
-        self._compare_writing()
+        self._compare_syntax()
+        if self.permissions.level == NO_CHANGES:
+            # 12.8.2.2.2: validation data and time-stamps are all that may be added.
+            for what in set(self.changes.harmless) - self._of_writing():
+                self.changes.forbid(what)
 
     def _compare_catalog(self) -> None:
         old, new = self.before.catalog, self.after.catalog
@@ -86,6 +94,8 @@ class _Document:
                 self._compare_permissions(one, two)
             elif key == "Names":
                 self._compare_names(one, two)
+            elif key == "ViewerPreferences":
+                self._compare_preferences(path, one, two)
             elif key not in _FREE and key != "AcroForm":
                 self.comparison.compare(path, one, two, harmless=key in _HARMLESS)
 
@@ -104,6 +114,19 @@ class _Document:
         for key in {**old, **new}:
             self.comparison.compare(
                 f"/Root/Names/{key}", old.get(key), new.get(key), harmless=key in _HARMLESS_NAMES
+            )
+
+    def _of_writing(self) -> set[str]:
+        """Give what a writer notes of itself, even where nothing else may change."""
+        one, two = self.before.catalog.get("Metadata"), self.after.catalog.get("Metadata")
+        same = same_but_for_writing(self.before, one, self.after, two)
+        return {"/Info/ModDate", "/Info/Producer", *(["/Root/Metadata"] if same else ())}
+
+    def _compare_preferences(self, path: str, one: PdfValue, two: PdfValue) -> None:
+        old, new = self.before.dictionary(one), self.after.dictionary(two)
+        for key in {**old, **new}:
+            self.comparison.compare(
+                f"{path}/{key}", old.get(key), new.get(key), harmless=key not in _CROPPING
             )
 
     def _compare_page(self, ref: Ref) -> None:
@@ -128,25 +151,18 @@ class _Document:
                 kept.append(value)
             elif value in self.form.new_widgets:
                 self.changes.allow(f"{path} (signature)")
-            elif self._draws(value):
+            elif self.after.resolve(value) is not None:
+                # Notes' windows too: readers open them over the page.
                 self.changes.forbid(f"{path}: an annotation was added")
             else:
-                self.changes.warn(f"{path}: a hidden annotation was added")
+                self.changes.warn(f"{path}: an annotation that does not exist was added")
         if len(kept) != len(old):
             self.changes.forbid(f"{path}: an annotation was added or taken out")
             return
         for index, (first, second) in enumerate(zip(old, kept, strict=True)):
             self.comparison.compare(f"{path}/{index}", first, second)
 
-    def _draws(self, ref: Ref) -> bool:
-        """Whether an annotation may show or do anything; only bare notes' windows do neither."""
-        entries = self.after.resolve(ref)
-        if entries is None:
-            return False
-        quiet = isinstance(entries, dict) and entries.get("Subtype") == "Popup"
-        return not quiet or bool({"AP", "A", "AA"} & self.after.dictionary(ref).keys())
-
-    def _compare_writing(self) -> None:
+    def _compare_syntax(self) -> None:
         """Find what was added and may be read in two ways."""
         for what in ambiguities(self.before, self.after):
             self.changes.doubt(what)

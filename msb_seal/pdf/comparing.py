@@ -13,7 +13,7 @@ from msb_seal.errors import PdfRefused
 from msb_seal.pdf.syntax import Name, PdfValue, Ref, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from msb_seal.pdf.revisions import Revision
     from msb_seal.pdf.syntax import Dictionary
@@ -25,6 +25,14 @@ _MAX_ACTION_VALUES = 20_000
 _UNREADABLE: Final = Name("unreadable")
 _ACTION_KEYS = frozenset({"AA", "JS", "JavaScript"})
 _QUIET_ACTIONS = ("GoTo",)
+_ACTIONS: Final = frozenset(
+    {
+        *("GoToR", "GoToE", "GoToDp", "Launch", "URI", "Sound", "Movie", "Hide", "Named"),
+        *("SubmitForm", "ResetForm", "ImportData", "JavaScript", "SetOCGState", "Rendition"),
+        *("Trans", "GoTo3DView", "RichMediaExecute"),
+    }
+)
+"""ISO 32000-2, 12.6.4.1: what an action's /S may say, but for those that only lead to a place."""
 
 
 @dataclass(slots=True)
@@ -106,7 +114,7 @@ class Comparison:
         path = path or "/"
         if not harmless:
             self.changes.forbid(path)
-        elif has_actions(self.after, new):
+        elif has_actions(self.after, new, apart=self.apart):
             self.changes.forbid(f"{path} (action)")
         else:
             self.changes.warn(path)
@@ -151,12 +159,16 @@ def reached(revision: Revision, values: list[PdfValue]) -> set[Ref]:
     return walk.seen
 
 
-def has_actions(revision: Revision, value: PdfValue) -> bool:
-    """Whether something in there does more than lead to a place, or is too much to look through."""
-    walk = _Walk(revision, [value], _MAX_ACTION_VALUES)
+def has_actions(revision: Revision, value: PdfValue, *, apart: Collection[Ref]) -> bool:
+    """Whether something in there does more than lead to a place, or is too much to look through.
+
+    apart: objects that are compared by themselves, and not looked into.
+    """
+    walk = _Walk(revision, [value], _MAX_ACTION_VALUES, set(apart))
     for entries in walk:
-        acts = entries.get("Type") == "Action" and entries.get("S") not in _QUIET_ACTIONS
-        if acts or _ACTION_KEYS & entries.keys():
+        kind = entries.get("S")
+        acts = entries.get("Type") == "Action" and kind not in _QUIET_ACTIONS
+        if acts or kind in _ACTIONS or _ACTION_KEYS & entries.keys():
             return True
         action = _read(revision, entries.get("A"))
         if isinstance(action, dict) and action.get("S") not in (None, *_QUIET_ACTIONS):

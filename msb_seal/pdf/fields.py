@@ -54,7 +54,7 @@ def add_field(
 
     called: what its name begins with; a number follows that is still free.
     """
-    name = _free_name(writer, called)
+    name = free_name(writer, called)
     signing = _object({"/FT": pdf_name("/Sig"), "/T": pdf_string(name)})
     reference = writer.add_object(signing)
     widgets = _widgets(writer, pages, placed, picture)
@@ -74,12 +74,24 @@ def add_field(
     return SigningField(name, reference)
 
 
-def add_empty_field(writer: Any, page: PdfPage, rectangle: Rectangle, name: str) -> None:  # noqa: ANN401 - as above
-    """Add a field that waits to be signed; SealingRefused ("field-name") for such a name."""
+def add_empty_field(
+    writer: Any,  # noqa: ANN401 - as above
+    page: PdfPage,
+    rectangle: Rectangle,
+    name: str,
+    *,
+    lock: Any = None,  # noqa: ANN401 - as above
+) -> None:
+    """Add a field that waits to be signed; SealingRefused ("field-name") for such a name.
+
+    lock: the dictionary of what is locked then (table 233), or None.
+    """
     if not name or "." in name or name in _names(writer):
         raise refused("field-name", "域名为空、含点或已有", f"no field can be called {name!r} here")
     entries = _widget(page, rectangle, None)
     signing = _object({**entries, "/FT": pdf_name("/Sig"), "/T": pdf_string(name)})
+    if lock is not None:
+        signing[pdf_name("/Lock")] = lock
     reference = writer.add_object(signing)
     writer.register_annotation(page.reference, reference)
     _enter(writer, reference)
@@ -109,6 +121,13 @@ def open_field(writer: Any, name: str, picture: PreparedPicture | None) -> Signi
     if lock is None:
         return SigningField(name, reference)
     return SigningField(name, reference, FieldMDPSpec.from_pdf_object(lock), entry(lock, "/P"))
+
+
+def free_name(writer: Any, called: str) -> str:  # noqa: ANN401 - as above
+    """Give a name for a field that no other has: `called` and a number."""
+    taken = _names(writer)
+    numbered = (f"{called}{number}" for number in range(1, _MAX_NAMES))
+    return next(name for name in numbered if name not in taken)
 
 
 def point_widgets(reference: Any, value: Any) -> None:  # noqa: ANN401 - as above
@@ -210,12 +229,6 @@ def _fields(writer: Any) -> Any:  # noqa: ANN401 - as above
         form[pdf_name("/Fields")] = generic.ArrayObject()
         writer.update_container(form)
     return form["/Fields"]
-
-
-def _free_name(writer: Any, called: str) -> str:  # noqa: ANN401 - as above
-    taken = _names(writer)
-    numbered = (f"{called}{number}" for number in range(1, _MAX_NAMES))
-    return next(name for name in numbered if name not in taken)
 
 
 def _names(writer: Any) -> set[Any]:  # noqa: ANN401 - as above

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 
 _VALUES: Final = frozenset({"V", "AP", "AS", "I", "Kids", "Ff"})
 """Of a field and its widgets: what is compared by rules of their own."""
+_PLAIN_FIELD: Final = frozenset(
+    {
+        *("Type", "Subtype", "FT", "T", "TU", "TM", "V", "Rect", "F", "P", "Ff", "Parent", "Kids"),
+        *("Lock", "SV", "DA", "NM", "M", "H"),
+    }
+)
+"""Of a signature field and its widgets: what makes no reader draw anything."""
+_OFF: Final = Name("Off")
 _READ_ONLY = 1
 _SIGNER_FLAGS = 4 | 128 | 512  # Print, Locked, LockedContents (12.5.3)
 _TIMESTAMP = "DocTimeStamp"
@@ -51,7 +59,7 @@ class FormChanges:
             elif key == "DR":
                 self._compare_resources(path, old.get(key), new.get(key))
             elif key == "NeedAppearances":
-                self.comparison.compare(path, old.get(key), new.get(key), harmless=True)
+                self._compare_making(path, old.get(key), new.get(key))
             elif key != "SigFlags" and (key != "DA" or key in old):
                 self.comparison.compare(path, old.get(key), new.get(key))
         for name, one in self.old.items():
@@ -59,6 +67,14 @@ class FormChanges:
         for name, one in self.new.items():
             if name not in self.old:
                 self._compare_added(one)
+
+    def _compare_making(self, path: str, one: PdfValue, two: PdfValue) -> None:
+        """Appearances that readers make anew may differ from those that were signed."""
+        filled = any(field.kind != "Sig" for field in self.new.values())
+        if filled and self.after.resolve(two) is True and self.before.resolve(one) is not True:
+            self.changes.doubt(f"{path}: readers make the fields' appearances themselves")
+        else:
+            self.comparison.compare(path, one, two, harmless=True)
 
     def _compare_lists(self, path: str, one: PdfValue, two: PdfValue) -> None:
         """Every old field stays where it is; what is new comes after."""
@@ -114,6 +130,7 @@ class FormChanges:
 
     def _compare_value(self, path: str, old: Field, new: Field) -> None:
         same = self.comparison.same(old.value, new.value)
+        same = same and self.comparison.same(old.entries.get("I"), new.entries.get("I"))
         looks = all(self._looks_same(*pair) for pair in zip(old.widgets, new.widgets, strict=True))
         if same and looks:
             return
@@ -146,10 +163,7 @@ class FormChanges:
             widget = self.after.dictionary(second)
             same = self.comparison.same(self.before.dictionary(first).get("AP"), widget.get("AP"))
             if new.kind == "Btn":
-                state, value = widget.get("AS"), self.after.resolve(new.value)
-                # A widget that shows another state than its value's shows something else.
-                good = same and (state in (None, Name("Off"), value))
-                told = Shown.VALUE if good else Shown.OTHER
+                told = self._state(new, widget) if same else Shown.OTHER
             elif same:
                 told = Shown.UNKNOWN
             else:
@@ -160,6 +174,21 @@ class FormChanges:
                 self.changes.forbid(f"{path}: its appearance shows something else than its value")
             else:
                 self.changes.doubt(f"{path}: its appearance cannot be held against its value")
+
+    def _state(self, new: Field, widget: Dictionary) -> Shown:
+        """Say whether a box or button is on where the field's value is its own, and off else."""
+        value = self.after.resolve(new.value) or _OFF
+        state = self.after.resolve(widget.get("AS"))
+        looks = [self._states(self.after.dictionary(one)) for one in new.widgets]
+        if not isinstance(value, Name) or state is None:
+            return Shown.UNKNOWN
+        if value != _OFF and not any(value in one for one in looks):
+            return Shown.UNKNOWN
+        expected = value if value in self._states(widget) else _OFF
+        return Shown.VALUE if state == expected else Shown.OTHER
+
+    def _states(self, widget: Dictionary) -> Dictionary:
+        return self.after.dictionary(self.after.dictionary(widget.get("AP")).get("N"))
 
     def _compare_added(self, new: Field) -> None:
         path = f"field {new.name}"
@@ -174,7 +203,7 @@ class FormChanges:
 
     def _compare_empty(self, path: str, new: Field) -> None:
         widgets = [self.after.dictionary(one) for one in new.widgets]
-        if any({"AP", "A", "AA"} & one.keys() for one in (*widgets, new.entries)):
+        if any(one.keys() - _PLAIN_FIELD for one in (*widgets, new.entries)):
             self.changes.forbid(f"{path}: a field that shows something was added unsigned")
         elif self.permissions.level == NO_CHANGES:
             self.changes.forbid(f"{path} was added, which the signature does not allow")
@@ -188,6 +217,8 @@ class FormChanges:
         is_timestamp = value.get("Type") == _TIMESTAMP or value.get("SubFilter") == "ETSI.RFC3161"
         if any({"A", "AA"} & one.keys() for one in (*widgets, new.entries)):
             self.changes.forbid(f"{path}: a signature with actions was added")
+        elif any("AP" not in one and one.keys() - _PLAIN_FIELD for one in widgets):
+            self.changes.forbid(f"{path}: a signature without an appearance of its own draws a box")
         elif "ByteRange" not in value or "Contents" not in value:
             self.changes.forbid(f"{path}: something that is no signature was added as one")
         elif self._is_borrowed(new):

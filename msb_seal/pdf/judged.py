@@ -42,6 +42,10 @@ REQUIRED = ("coverage", "later-changes")
 DETACHED: Final = ("adbe.pkcs7.detached", "ETSI.CAdES.detached")
 GM_CMS, GM_SEAL = "GM.sm2cms.detached", "GM.sm2seal"
 SHA1_CMS, DOCUMENT_TIMESTAMP = "adbe.pkcs7.sha1", "ETSI.RFC3161"
+MAX_VALUE_BYTES = 8_000_000
+"""Of all signature values of a file together."""
+MAX_BLANK_END = 16
+"""So many ends of lines may follow the end of the file without a word."""
 MAX_OPEN_ELEMENTS = 8
 """A CMS without lengths has no more elements open at its end."""
 _SHORT, _INDEFINITE, _MAX_LENGTH_BYTES = 0x80, 0x80, 4
@@ -98,6 +102,8 @@ def judge_signature(case: Case, around: Circumstances, *, proven: datetime | Non
         builder.unknown("coverage", where.problem, where.detail)
     elif where.problem:
         builder.failed("coverage", where.problem, where.detail)
+    elif where.has_blanks:
+        builder.warning("coverage", "blanks")
     else:
         builder.ok("coverage")
     _tell_later_changes(builder, case, around)
@@ -133,9 +139,14 @@ def _begin(case: Case, around: Circumstances, proven: datetime | None) -> Report
         builder.ok("format")
         return builder
     token, clean = cut_padding(contents)
+    around.file.value_bytes += len(token)
+    if around.file.value_bytes > MAX_VALUE_BYTES:
+        builder = ReportBuilder("unknown", required=REQUIRED, sentences=SIGNATURE_SENTENCES)
+        builder.unknown("format", "limit", f"more than {MAX_VALUE_BYTES} bytes of signatures")
+        return builder
     builder = _begin_kind(case, around, token, signed, proven)
     if not clean:
-        builder.warning("format", "padding")
+        builder.failed("format", "padding")
     return builder
 
 
@@ -237,7 +248,7 @@ def _end_of_indefinite(contents: bytes) -> tuple[bytes, bool]:
     for extra in range(2, MAX_OPEN_ELEMENTS * 2 + 2):
         candidate = kept + bytes(extra)
         try:
-            der.read_ber(candidate, limit=MAX_CMS_BYTES)
+            der.read_ber(candidate)
         except EncodingRefused:
             continue
         return candidate, True
@@ -251,7 +262,10 @@ def _tell_later_changes(builder: ReportBuilder, case: Case, around: Circumstance
         builder.unknown("later-changes", "uncompared")
         return
     if not rest.strip(b"\0\t\n\x0c\r "):
-        builder.ok("later-changes", "none")
+        if len(rest.strip(b"\r\n")) or len(rest) > MAX_BLANK_END:
+            builder.warning("later-changes", "blanks", f"{len(rest)} bytes")
+        else:
+            builder.ok("later-changes", "none")
         return
     if not around.whole:
         builder.unknown("later-changes", "unreadable")

@@ -80,11 +80,12 @@ def signed_fields(writer: Any) -> list[Any]:  # noqa: ANN401 - as above
     return [reference.get_object() for _, _, reference in fields]
 
 
-def refuse_forbidden(writer: Any, *, adds_to_pages: bool) -> None:  # noqa: ANN401 - as above
+def refuse_forbidden(writer: Any, *, adds_to_pages: bool, signs: str | None = None) -> None:  # noqa: ANN401 - as above
     """Refuse what an earlier signature forbids: any change at all, or new fields on the pages.
 
     adds_to_pages: whether a new field is to show. After a certifying signature readers take that
     for a change of the pages, and where all fields are locked, for a change of those.
+    signs: the field that is to be signed, which may be locked itself.
     """
     for field in signed_fields(writer):
         references = [one.get_object() for one in entry(field["/V"], "/Reference", ())]
@@ -97,6 +98,9 @@ def refuse_forbidden(writer: Any, *, adds_to_pages: bool) -> None:  # noqa: ANN4
         if any(entry(rule, "/P") == 1 for _, rule in rules):
             zh, en = "此前的签章已锁定文件", "an earlier signature has locked the document"
             raise refused("locked", zh, en)
+        if signs is not None and any(_locks(rule, signs) for _, rule in rules):
+            zh, en = "此前的签章已锁定该签名域", "an earlier signature has locked this field"
+            raise refused("locked", zh, en)
         if not adds_to_pages:
             continue
         if any(method == "/DocMDP" for method, _ in rules):
@@ -107,3 +111,11 @@ def refuse_forbidden(writer: Any, *, adds_to_pages: bool) -> None:  # noqa: ANN4
         if any(entry(rule, "/Action") in {"/All", "/Exclude"} for _, rule in rules):
             zh, en = "此前的签章已锁定所有域", "an earlier signature has locked all fields"
             raise refused("locked", zh, en)
+
+
+def _locks(rule: Any, name: str) -> bool:  # noqa: ANN401 - as above
+    """Whether a lock (12.8.2.4) is on a field: by its name, or that of one above it."""
+    action = entry(rule, "/Action")
+    listed = [str(one) for one in entry(rule, "/Fields", ())]
+    named = any(name == one or name.startswith(f"{one}.") for one in listed)
+    return action == "/All" or (named == (action == "/Include") and action is not None)

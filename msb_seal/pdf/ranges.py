@@ -32,7 +32,7 @@ class SignedRange:
 
     signed: its bytes, None where no ranges can be read. end: where its revision ends. problem: the
     code of what is wrong, empty if nothing is. revision: the file as it was signed, None where that
-    cannot be read.
+    cannot be read. has_blanks: whether blanks stand within the value's hexadecimal digits.
     """
 
     signed: bytes | None = field(repr=False)
@@ -40,6 +40,7 @@ class SignedRange:
     problem: str = ""
     detail: str = ""
     revision: Revision | None = field(default=None, repr=False)
+    has_blanks: bool = False
 
 
 def read_range(file: PdfBytes, found: FoundSignature) -> SignedRange:
@@ -61,7 +62,8 @@ def read_range(file: PdfBytes, found: FoundSignature) -> SignedRange:
         return SignedRange(signed, end, "gap", shown)
     if _ENDING.search(data, max(0, end - _ENDING_BYTES), end) is None:
         return SignedRange(signed, end, "not-to-end", f"{end} of {len(data)}")
-    return _with_revision(file, found, signed, end)
+    gap = data[numbers[1] + 1 : numbers[2] - 1]
+    return _with_revision(file, found, signed, end, gap)
 
 
 def _is_contents(data: bytes, start: int, end: int, found: FoundSignature) -> bool:
@@ -78,7 +80,9 @@ def _is_contents(data: bytes, start: int, end: int, found: FoundSignature) -> bo
     )
 
 
-def _with_revision(file: PdfBytes, found: FoundSignature, signed: bytes, end: int) -> SignedRange:
+def _with_revision(
+    file: PdfBytes, found: FoundSignature, signed: bytes, end: int, gap: bytes
+) -> SignedRange:
     """Read the file as it was signed; the signature must already stand in it, where it is now."""
     try:
         revision = Revision(file, end)
@@ -87,4 +91,5 @@ def _with_revision(file: PdfBytes, found: FoundSignature, signed: bytes, end: in
         return SignedRange(signed, end, "revision-unreadable", error.en)
     if not there:
         return SignedRange(signed, end, "not-in-revision", f"{end}")
-    return SignedRange(signed, end, revision=revision)
+    has_blanks = len(gap) % 2 == 1 or not gap.isalnum()
+    return SignedRange(signed, end, revision=revision, has_blanks=has_blanks)

@@ -98,8 +98,8 @@ def has_fields(revision: Revision, page: Dictionary, *, signed: Collection[Ref])
     return any(one.get("Subtype") == "Widget" and "AP" in one for one in annotations)
 
 
-def shows_image(revision: Revision, widget: Dictionary) -> bool:
-    """Whether an annotation's appearance holds an image, in itself or in forms within it."""
+def shows_picture(revision: Revision, widget: Dictionary) -> bool:
+    """Whether an annotation's appearance holds an image, or paints with red."""
     waiting = [revision.dictionary(widget.get("AP")).get("N")]
     seen: set[Ref] = set()
     for _ in range(MAX_RESOURCES):
@@ -110,8 +110,11 @@ def shows_image(revision: Revision, widget: Dictionary) -> bool:
             if value in seen:
                 continue
             seen.add(value)
-        entries = revision.dictionary(value)
+        found = revision.resolve(value)
+        entries = revision.dictionary(found)
         if entries.get("Subtype") == "Image":
+            return True
+        if isinstance(found, Stream) and _paints_red(revision, found):
             return True
         resources = revision.dictionary(entries.get("Resources"))
         waiting += revision.dictionary(resources.get("XObject")).values()

@@ -85,6 +85,7 @@ class PdfBytes:
         self.packed: dict[tuple[int, int], Sequence[tuple[int, PdfValue]]] = {}
         self.sections: dict[int, Section] = {}
         self.decoded_bytes, self.entries_read, self.compared = 0, 0, 0
+        self.value_bytes = 0
         self._deadline = time.monotonic() + MAX_SECONDS
 
     def check_time(self) -> None:

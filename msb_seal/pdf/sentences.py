@@ -32,6 +32,10 @@ SIGNATURE_SENTENCES: Final[Sentences] = {
         "分离式签名内不应含有内容",
         "a detached signature has content inside",
     ),
+    ("format", "limit"): (
+        "签名值过大，未核验",
+        "the signatures are too large and were not all checked",
+    ),
     ("format", "several-signers"): (
         "一个签名中有多个签名者",
         "one signature has several signers, which PDF does not allow",
@@ -51,6 +55,10 @@ SIGNATURE_SENTENCES: Final[Sentences] = {
     ("coverage", "ok"): (
         "签名覆盖其所在版本的全部内容",
         "the signature covers the whole of its revision",
+    ),
+    ("coverage", "blanks"): (
+        "签名值的十六进制数字之间有未签名的空白",
+        "blanks that nobody signed stand among the digits of the signature value",
     ),
     ("coverage", "byte-range"): (
         "签名的字节范围不合规",
@@ -73,6 +81,10 @@ SIGNATURE_SENTENCES: Final[Sentences] = {
         "the file as it was signed cannot be read",
     ),
     ("later-changes", "none"): ("签名之后没有改动", "nothing was added after signing"),
+    ("later-changes", "blanks"): (
+        "文件末尾之后有未签名的空白字节",
+        "blanks that nobody signed follow the end of the file",
+    ),
     ("later-changes", "allowed"): (
         "签名之后只有允许的更新",
         "what was added after signing is allowed",
@@ -107,6 +119,22 @@ DOCUMENT_SENTENCES: Final[Sentences] = {
     ("format", "end-unreadable"): (
         "文件的最新版本无法读取，仅核验了较早的版本",
         "the newest revision of the file cannot be read: what is told is of an earlier one",
+    ),
+    ("format", "only-timestamps"): (
+        "文件只有时间戳，没有任何人的签名",
+        "the file has time-stamps only: nobody signed it",
+    ),
+    ("format", "doubled-entry"): (
+        "对象中有重复的键，阅读器会看到不同内容",
+        "an entry stands twice in an object: readers see different contents",
+    ),
+    ("format", "xfa"): (
+        "文件含 XFA 表单，其显示内容不由页面决定",
+        "the file has a form of the kind XFA, which shows something else than its pages",
+    ),
+    ("format", "active-content"): (
+        "文件含脚本或会执行的动作，显示内容可能因此变化",
+        "the file has scripts or actions, which may change what is shown",
     ),
     ("format", "unsigned"): ("文件没有任何签名", "the file has no signature at all"),
     ("format", "encrypted"): ("文件已加密，无法核验", "the file is encrypted and was not checked"),

@@ -15,7 +15,7 @@ from msb_seal.pdf.drawn.asking import ask
 from msb_seal.pdf.drawn.pages import POINTS_PER_MM
 from msb_seal.pdf.drawn.seals import MAX_DRAWN_PAGES, is_as_large_as_a_seal
 from msb_seal.pdf.page_tree import pages_of
-from msb_seal.pdf.red_pictures import can_show_red, has_fields, shows_image
+from msb_seal.pdf.red_pictures import can_show_red, has_fields, shows_picture
 from msb_seal.pdf.syntax import Ref
 
 if TYPE_CHECKING:
@@ -87,4 +87,4 @@ def _wears_picture(case: Case, revision: Revision, pages: Mapping[Ref, int]) -> 
         is_as_large_as_a_seal((x2 - x1) / POINTS_PER_MM, (y2 - y1) / POINTS_PER_MM)
         for x1, y1, x2, y2 in boxes
     )
-    return large and any(shows_image(revision, revision.dictionary(one)) for one in widgets)
+    return large and any(shows_picture(revision, revision.dictionary(one)) for one in widgets)

@@ -160,7 +160,7 @@ def prepare_pdf(
     check_places(places, options, seal=seal, shown=shown)
     writer = open_update(data)
     with reading():
-        refuse_forbidden(writer, adds_to_pages=bool(places))
+        refuse_forbidden(writer, adds_to_pages=bool(places), signs=options.in_field)
         if options.certify is not None and signed_fields(writer):
             zh, en = "已有签名，不能再作认证签名", "only the first signature can certify"
             raise refused("certify-late", zh, en)
@@ -171,7 +171,7 @@ def prepare_pdf(
             signing,
             value=_dictionary(value.form, options.remarks, room, moment),
             digest=digest_name(certificate),
-            permissions=_permissions(signing, options, certificate),
+            permissions=_permissions(writer, signing, options, certificate),
         )
     return PreparedPdf(value.prepare(unfilled, moment), moment, unfilled)
 
@@ -296,10 +296,19 @@ class _Named:
     value: Any
 
 
-def _permissions(signing: SigningField, options: PdfOptions, certificate: Certificate) -> Any:  # noqa: ANN401 - as above
+def _permissions(
+    writer: Any,  # noqa: ANN401 - as above
+    signing: SigningField,
+    options: PdfOptions,
+    certificate: Certificate,
+) -> Any:  # noqa: ANN401 - as above
     """Give what the signature permits afterwards; None for the usual."""
     lock, allows = signing.lock, signing.allows
-    if options.final:
+    if options.final and allows != Permission.NOTHING:
+        if options.in_field is not None and signed_fields(writer):
+            zh = "已有签名，签名域须在此前预留时即锁定，才能作最后一个签名"
+            en = "after a signature only a field reserved with that lock can be the last one"
+            raise refused("final-late", zh, en)
         lock, allows = FieldMDPSpec(FieldMDPAction.ALL), Permission.NOTHING
         locked = lock.as_sig_field_lock()
         locked[pdf_name("/P")] = NumberObject(int(Permission.NOTHING))

@@ -63,7 +63,7 @@ class SignatureValue:
         """Refuse a form that this key, or this seal, does not have."""
         if self.form is SignatureForm.SES:
             _ = self.template
-        if self.form is SignatureForm.GM_CMS and _kind(self.certificate) is not KeyKind.SM2:
+        if self.form is SignatureForm.GM_CMS and key_kind(self.certificate) is not KeyKind.SM2:
             raise refused("key", "国密形式须用 SM2 证书", "this form of signature needs an SM2 key")
 
     @classmethod
@@ -77,7 +77,7 @@ class SignatureValue:
     ) -> SignatureValue:
         """Choose the usual form where none is named: SES for a seal with an SM2 key, else PAdES."""
         if form is None:
-            is_sm2 = _kind(certificate) is KeyKind.SM2
+            is_sm2 = key_kind(certificate) is KeyKind.SM2
             form = SignatureForm.SES if is_sm2 and seal is not None else SignatureForm.PADES
         return cls(form, certificate, seal, chain)
 
@@ -117,10 +117,11 @@ class SignatureValue:
 
 def digest_name(certificate: Certificate) -> str:
     """Name the digest that goes with the certificate's key, as pyHanko spells it."""
-    return oids.DIGEST_NAMES[oids.OWN_DIGESTS[_kind(certificate)]].lower()
+    return oids.DIGEST_NAMES[oids.OWN_DIGESTS[key_kind(certificate)]].lower()
 
 
-def _kind(certificate: Certificate) -> KeyKind:
+def key_kind(certificate: Certificate) -> KeyKind:
+    """Give the kind of a certificate's key; SealingRefused ("key") for one that signs nothing."""
     try:
         return certificate.key.kind
     except (KeyRefused, AlgorithmRefused) as error:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from msb_identity.foundation.report import ReportBuilder, Verdict
 from msb_identity.x509.revocation import RevocationPolicy
 from msb_seal.errors import PdfRefused
 from msb_seal.judging import Judging
+from msb_seal.pdf.ambiguity import doubled_entries
+from msb_seal.pdf.comparing import has_actions
 from msb_seal.pdf.coverings import find_coverings
 from msb_seal.pdf.dss import with_helpers
 from msb_seal.pdf.found import find_signatures, find_unlisted, in_order
@@ -21,6 +24,7 @@ from msb_seal.pdf.judged import Case, Circumstances, judge_signature
 from msb_seal.pdf.revisions import MAX_HEAD_BYTES, PdfBytes, Revision
 from msb_seal.pdf.sentences import DOCUMENT_SENTENCES
 from msb_seal.pdf.shown import tell_pictures
+from msb_seal.verified import VerifiedDocument
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -66,6 +70,23 @@ def check_pdf(
     return judge_pdf(data, judging)
 
 
+def verify_pdf(
+    data: bytes,
+    *,
+    trust: TrustStore,
+    at: datetime | None = None,
+    revocation: RevocationPolicy | str = RevocationPolicy.IF_PUBLISHED,
+    fetch: Fetcher | None = None,
+    statuses: SealStatuses | None = None,
+    makers: TrustStore | None = None,
+) -> VerifiedDocument:
+    """Accept a PDF as `check_pdf` does, or raise Refused, which carries the report."""
+    judging = Judging.of(
+        trust=trust, at=at, revocation=revocation, fetch=fetch, statuses=statuses, makers=makers
+    )
+    return VerifiedDocument.of(judge_pdf(data, judging))
+
+
 def judge_pdf(data: bytes, judging: Judging) -> Report:
     """Check a PDF as `check_pdf` does, by trust and time that are settled already."""
     if len(data) > MAX_PDF_BYTES:
@@ -97,7 +118,7 @@ def _tell_all(
         builder.unknown("format", "limit", f"{len(cases)} signatures")
         return
     if around.whole:
-        _tell_format(builder, around.file.data, cases)
+        _tell_format(builder, around.latest, cases)
     for report in _judge(cases, around):
         builder.add_signature(report)
     _tell_coverage(builder, cases, strays)
@@ -145,9 +166,25 @@ def _judge(cases: list[Case], around: Circumstances) -> list[Report]:
     return reports[::-1]
 
 
-def _tell_format(builder: ReportBuilder, data: bytes, cases: list[Case]) -> None:
-    if not any(case.found.field.name for case in cases):
+def _tell_format(builder: ReportBuilder, revision: Revision, cases: list[Case]) -> None:
+    catalog, data = revision.catalog, revision.file.data
+    own = [case for case in cases if case.found.field.name]
+    if doubled := list(islice(doubled_entries(revision), 5)):
+        builder.unknown("format", "doubled-entry", ", ".join(map(str, doubled)))
+    if "XFA" in revision.dictionary(catalog.get("AcroForm")):
+        builder.unknown("format", "xfa")
+    scripts = revision.dictionary(catalog.get("Names")).get("JavaScript")
+    started = [
+        scripts,
+        catalog.get("OpenAction"),
+        {"AA": catalog["AA"]} if "AA" in catalog else None,
+    ]
+    if any(has_actions(revision, one, apart=frozenset()) for one in started) or scripts:
+        builder.warning("format", "active-content")
+    if not own:
         builder.unknown("format", "unsigned")
+    elif all(case.is_timestamp for case in own):
+        builder.unknown("format", "only-timestamps")
     elif not data.startswith(_HEAD):
         builder.warning("format", "odd", f"{data.find(_HEAD)} bytes before %PDF-")
     else:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from msb_identity.foundation.report import VERDICT_SENTENCES
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -25,6 +27,12 @@ figure { margin: 1.2rem 0; padding: 1rem; background: #fff; border: 1px solid va
   border-radius: .5rem; display: inline-block; text-align: center; max-width: 100%; }
 figure img { width: 20rem; max-width: 100%; height: auto; image-rendering: pixelated; }
 figure.wide img { width: 52rem; image-rendering: auto; }
+figure.page img { width: 24rem; image-rendering: auto; }
+.short { background: #fff; border-left: .5rem solid var(--open); border-radius: .5rem;
+  padding: .6rem 1rem; margin: 0 0 2rem; color: var(--open); }
+.short.valid { border-left-color: var(--good); color: var(--good); }
+.short.invalid { border-left-color: var(--bad); color: var(--bad); }
+a { color: #1f5fa8; }
 figcaption span { display: block; color: var(--soft); font-size: .9em; }
 .report { background: #fff; border: 1px solid var(--line); border-left: .5rem solid var(--open);
   border-radius: .5rem; padding: 1rem; margin: 1rem 0; overflow-x: auto; }
@@ -57,16 +65,29 @@ class Page:
         """Add a sentence in both languages."""
         self._parts.append(f'<p>{escape(zh)}<span lang="en">{escape(en)}</span></p>')
 
-    def picture(self, file: str, zh: str, en: str, *, wide: bool = False) -> None:
-        """Add a picture that lies beside the page."""
+    def picture(self, file: str, zh: str, en: str, *, shape: str = "code") -> None:
+        """Add a picture that lies beside the page: a "code", a "page" or something "wide"."""
         caption = f'<figcaption>{escape(zh)}<span lang="en">{escape(en)}</span></figcaption>'
         image = f'<img src="{escape(file)}" alt="{escape(zh)} / {escape(en)}">'
-        shape = ' class="wide"' if wide else ""
-        self._parts.append(f"<figure{shape}>{image}{caption}</figure>")
+        self._parts.append(f'<figure class="{escape(shape)}">{image}{caption}</figure>')
 
     def report(self, report: Report) -> None:
         """Add a report."""
         self._parts.append(report.as_html())
+
+    def verdict(self, file: str, report: Report) -> None:
+        """Add a link to a file beside the page, and only the verdict on it and its reason."""
+        zh, en = VERDICT_SENTENCES[report.verdict]
+        decisive = report.decisive_step
+        why = "" if decisive is None else f"<br>{escape(decisive.zh)} {escape(decisive.en)}"
+        self._parts.append(
+            f'<p class="short {report.verdict}">{_link(file)} <strong>{zh}</strong>'
+            f' <span lang="en">{en}{why}</span></p>'
+        )
+
+    def link(self, file: str, zh: str, en: str) -> None:
+        """Add a link to a file beside the page."""
+        self._parts.append(f'<p>{_link(file)} {escape(zh)}<span lang="en">{escape(en)}</span></p>')
 
     def table(self, heading: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Add a table."""
@@ -85,3 +106,7 @@ class Page:
             f"<title>MSB 演示 / demo</title><style>{_STYLE}</style></head><body>"
             f"<header><h1>{title}</h1></header><main>{''.join(self._parts)}</main></body></html>\n"
         ).encode()
+
+
+def _link(file: str) -> str:
+    return f'<a href="{escape(file)}">{escape(file)}</a>'

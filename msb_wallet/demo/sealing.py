@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from msb_identity.envelopes.keyfiles import ensure_signing_key
-from msb_identity.foundation import strict_json
 from msb_identity.foundation.files import write_whole
 from msb_identity.pki.keys import KeyKind
 from msb_identity.x509 import TrustStore
@@ -29,12 +28,9 @@ from msb_seal.ofd.verify import check_ofd
 from msb_seal.pictures import RoundSeal, SealDrawing, draw
 from msb_seal.placement import AtKeyword
 from msb_seal.seals.model import SealType
-from msb_wallet.cards.pack import printed_code
-from msb_wallet.codes.qr import draw_png
 from msb_wallet.errors import LicenceNotFound
-from msb_wallet.licences.face import SEAL_KEYWORD, FacePrinter
-from msb_wallet.licences.issue import body_place
-from msb_wallet.licences.model import licence_from_elements
+from msb_wallet.licences.face import SEAL_KEYWORD
+from msb_wallet.licences.printing import open_face
 from msb_wallet.licences.store import find_licence
 
 if TYPE_CHECKING:
@@ -47,6 +43,7 @@ if TYPE_CHECKING:
     from msb_wallet.folder import ConfiguredIssuer, DataFolder
     from msb_wallet.licences.identifier import LicenceIdentifier
     from msb_wallet.licences.issue import Issuer
+    from msb_wallet.licences.printing import Face
 
 SEAL_KEY_FILE = "department-seal.jwk"
 _APPLICANT, _APPROVER, _MAKER, _KEEPER, _OFFICER = "apply", "approve", "make", "keep", "officer"
@@ -116,22 +113,14 @@ class SealingDesk:
         raise AssertionError(message)
 
 
-def print_face(folder: DataFolder, issuer: Issuer, identifier: LicenceIdentifier) -> OfdPackage:
-    """Print the face of an issued licence, with its static code."""
+def open_printed(folder: DataFolder, issuer: Issuer, identifier: LicenceIdentifier) -> Face:
+    """Open an issued licence for printing."""
     with folder.store.read() as connection:
         stored = find_licence(connection, identifier.short)
     if stored is None:
         message = "no such licence"
         raise LicenceNotFound(message)
-    body = folder.protector.open(stored.body, body_place(identifier))
-    licence = licence_from_elements(
-        strict_json.load_object(body),
-        type_=issuer.type,
-        authority=issuer.authority,
-        now=datetime.now(UTC),
-    )
-    code = draw_png(printed_code(stored), module_pixels=4)
-    return FacePrinter.of(issuer.type).print(licence, identifier, code_png=code)
+    return open_face(stored, issuer=issuer, protector=folder.protector)
 
 
 def tampered(sealed: bytes, old: str, new: str) -> bytes:

@@ -36,10 +36,11 @@ from msb_wallet.codes.present import show_offline
 from msb_wallet.codes.qr import draw_png, draw_svg
 from msb_wallet.demo.certificates import certify
 from msb_wallet.demo.page import Page
+from msb_wallet.demo.papers import PaperDesk, preview, write_reports
 from msb_wallet.demo.portals import SingleSignOn
 from msb_wallet.demo.sealing import (
     SealingDesk,
-    print_face,
+    open_printed,
     tampered,
     write_pictures,
 )
@@ -55,12 +56,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from msb_identity.foundation.report import Report, Verdict
+    from msb_seal.ofd.package import OfdPackage
     from msb_wallet.licences.identifier import LicenceIdentifier
     from msb_wallet.licences.issue import Issued, Issuer, RowResult
 
 MARK = ".msb-demo"
 TYPE = "special-operation"
 FACE_FILE, FORGED_FILE = "licence.ofd", "licence-forged.ofd"
+_FIRST_PAPER = 7  # the pictures before it: codes, the seal, the OFD
 _NAME, _NUMBER, _MOBILE = "张三", "11010519491231002X", "13800138000"
 _SIGN_IN, _WALLET = "https://id.example", "msb-wallet"
 _log = logging.getLogger("msb_wallet.demo")
@@ -118,11 +121,16 @@ class _Story:
         self.judge(picture.name, report, expected)
         return report
 
-    def judge(self, name: str, report: Report, expected: Verdict | str) -> None:
-        """Tell a verdict, and note it if it is not what must be."""
+    def judge(
+        self, name: str, report: Report, expected: Verdict | str, *, whole: bool = True
+    ) -> None:
+        """Tell a verdict, and note it if it is not what must be; whole: with every step."""
         step = report.decisive_step
         write_out(_summary(report))
-        self.page.report(report)
+        if whole:
+            self.page.report(report)
+        else:
+            self.page.verdict(name, report)
         _log.info("scan %s: %s %s", name, report.verdict, step.code if step else "")
         if report.verdict != expected:
             self.faults.append(f"{name}: {report.verdict}, expected {expected}")
@@ -144,7 +152,9 @@ def _tell(out: Path) -> int:
     holder, telephone = _sign_in(story)
     SingleSignOn(folder, story, telephone).tell(holder.subject)
     identifier = _issue(story, issuer)
-    _seal(story, issuer, identifier)
+    printed_face = open_printed(folder, issuer, identifier)
+    desk = _seal(story, printed_face.as_ofd(), identifier)
+    _seal_papers(story, desk, printed_face.as_pdf())
     pack = CardPack(folder.store, Accounts(folder.store, folder.protector), audit=folder.audit)
     online = Verifier.from_trust(folder.trust, store=folder.store, audit=folder.audit)
     offline = Verifier.from_trust(folder.trust)
@@ -187,11 +197,10 @@ def _show_by_device(story: _Story, verifier: Verifier, code: str) -> None:
     story.scan(verifier, shown, "valid")
 
 
-def _seal(story: _Story, issuer: Issuer, identifier: LicenceIdentifier) -> None:
+def _seal(story: _Story, face: OfdPackage, identifier: LicenceIdentifier) -> SealingDesk:
     """Give the licence a sealed face, verify it, forge it, and freeze the seal."""
     story.chapter("电子印章与照面", "The e-seal and the licence's face")
     folder = story.folder
-    face = print_face(folder, issuer, identifier)
     desk = SealingDesk.open(folder, folder.issuer_settings(None))
     story.say(
         "单位申请、另一人批准、制章中心制作，电子印章（GB/T 38540）可以使用了。",
@@ -202,7 +211,7 @@ def _seal(story: _Story, issuer: Issuer, identifier: LicenceIdentifier) -> None:
     seal_picture, face_picture = write_pictures(story.out, desk, sealed)
     story.page.picture(seal_picture, "印模", "the seal")
     story.page.picture(
-        face_picture, "加盖电子印章的照面（OFD）", "the sealed face, an OFD", wide=True
+        face_picture, "加盖电子印章的照面（OFD）", "the sealed face, an OFD", shape="wide"
     )
     story.judge(FACE_FILE, desk.check(sealed), "valid")
     story.say("有人改动照面上的操作类别。", "Someone changes the category on the face.")
@@ -213,6 +222,26 @@ def _seal(story: _Story, issuer: Issuer, identifier: LicenceIdentifier) -> None:
     story.say(
         f"印章停用后再盖章：{refusal.zh}。", f"The seal is frozen and asked to sign: {refusal.en}."
     )
+    return desk
+
+
+def _seal_papers(story: _Story, desk: SealingDesk, face: bytes) -> None:
+    """Seal PDF files in every way, tamper with one, and write the reports on them."""
+    story.chapter("签章的 PDF", "Sealed PDF")
+    folder = story.folder
+    papers = PaperDesk.open(folder.path / "ca", desk, folder.issuer_settings(None)).seal_all(face)
+    for number, paper in enumerate(papers, _FIRST_PAPER):
+        write_whole(story.out / paper.file, paper.data)
+        picture = f"{number}-{paper.file.removesuffix('.pdf')}.png"
+        pixels, pages = preview(paper.data)
+        write_whole(story.out / picture, pixels)
+        write_out(f"  {paper.zh}\n  {paper.en}")
+        shape = "page" if pages == 1 else "wide"
+        story.page.picture(picture, paper.zh, paper.en, shape=shape)
+        story.judge(paper.file, paper.checked.report, paper.verdict, whole=False)
+    html, pdf = write_reports(story.out, papers)
+    story.page.link(html, "核验报告：每个签名、每一步", "the reports: every signature, every step")
+    story.page.link(pdf, "同一报告，PDF", "the same as PDF")
 
 
 def _set_up(story: _Story) -> Issuer:

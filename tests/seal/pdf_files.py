@@ -95,6 +95,7 @@ class Sign:
     time: datetime = NOW
     timestamps: TimestampSource | None = None
     make: Callable[[bytes], bytes] | None = None
+    room: int = ROOM
     more: Mapping[int, bytes] = field(default_factory=dict)
 
     def contents(self, signed: bytes) -> bytes:
@@ -123,24 +124,26 @@ def signed(data: bytes, how: Sign | None = None) -> bytes:
             how.sub_filter,
             f"D:{how.time:%Y%m%d%H%M%S}Z".encode(),
             how.entries,
-            b"0" * ROOM,
+            b"0" * how.room,
         ),
         **how.more,
     }
     if how.catalog is not None:
         objects[1] = CATALOG % how.catalog
     whole = updated(data, objects)
-    return fill(whole, how.contents, since=len(data))
+    return fill(whole, how.contents, since=len(data), room=how.room)
 
 
-def fill(whole: bytes, contents: Callable[[bytes], bytes], *, since: int = 0) -> bytes:
+def fill(
+    whole: bytes, contents: Callable[[bytes], bytes], *, since: int = 0, room: int = ROOM
+) -> bytes:
     """Put the numbers and the signature where room was left for them."""
     start = whole.index(b"/Contents<0000", since) + len(b"/Contents")
-    end = start + ROOM + 2
+    end = start + room + 2
     numbers = b"0 %-10d %-10d %-10d" % (start, end, len(whole) - end)
     whole = whole.replace(b"0 1111111111 2222222222 3333333333", numbers)
     value = contents(whole[:start] + whole[end:])
-    return whole[: start + 1] + value.hex().encode().ljust(ROOM, b"0") + whole[end - 1 :]
+    return whole[: start + 1] + value.hex().encode().ljust(room, b"0") + whole[end - 1 :]
 
 
 def stamp() -> TimestampSource:

@@ -327,7 +327,7 @@ def test_what_is_no_cms_is_invalid_at_format(broken: str) -> None:
 
 
 def test_what_is_beyond_our_limits_is_indeterminate() -> None:
-    report = check(b"\x30\x83\x0f\xff\xff" + b"\0" * 1_048_575)
+    report = check(b"\x30\x83\x4f\xff\xff" + b"\0" * 0x4FFFFF)
     assert found(report) == ("indeterminate", "format", "too-large")
     one = with_attributes(P256, DOCUMENT)
     many = replace(one, more_signers=[one.signer_info()] * MAX_JUDGED_SIGNERS)

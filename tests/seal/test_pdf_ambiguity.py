@@ -10,7 +10,7 @@ import pytest
 from msb_identity.foundation.report import Verdict
 from msb_seal.pdf.verify import check_pdf
 from tests.identity.authorities import NOW, trusting
-from tests.seal.pdf_files import BASE, PAGE, ROOT, document, signed, stream, updated
+from tests.seal.pdf_files import BASE, PAGE, ROOT, Sign, document, signed, stream, updated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -101,3 +101,16 @@ def test_an_unreadable_object_that_was_replaced_is_never_valid() -> None:
     odd = b"<</Length 5>>\nstream \n%s\nendstream"
     data = signed(document({4: odd % b"BT /F1 9 Tf (100) Tj ET"}))
     assert verdict(updated(data, {4: odd % b"BT /F1 9 Tf (900) Tj ET"})) is not Verdict.VALID
+
+
+def test_an_entry_that_stood_twice_when_it_was_signed_is_left_open() -> None:
+    """Whoever made the file may show each reader another page."""
+    twice = {3: BASE[3].replace(b"/Contents 4 0 R", b"/Contents 4 0 R/Contents 43 0 R")}
+    how = Sign(more={3: HONEST.replace(b"/Contents 4 0 R", b"/Contents 4 0 R/Contents 43 0 R")})
+    report = check_pdf(signed(document({**twice, 43: EVIL_TEXT}), how), trust=TRUST, at=NOW)
+    assert (report.verdict, report.step("format").code) == (
+        Verdict.INDETERMINATE,
+        "doubled-entry",
+    )
+    font = BASE[6].replace(b"/BaseFont", b"/BaseFont/Symbol/BaseFont")
+    assert verdict(signed(document({6: font}))) is Verdict.INDETERMINATE

@@ -6,19 +6,26 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from msb_identity.foundation.report import Verdict
 from msb_identity.pki.keys import KeyKind
+from msb_seal.documents import check_document
 from msb_seal.errors import SealingRefused
-from msb_seal.pdf.reserving import reserve_field
+from msb_seal.pdf.reserving import FieldLock, Locked, reserve_field
 from msb_seal.pdf.sign import (
     PdfOptions,
     Permission,
 )
 from msb_seal.placement import At, AtKeyword, Straddle
+from tests.identity.authorities import NOW, trusting
+from tests.seal.cms_world import ROOTS
+from tests.seal.makers import world
 from tests.seal.pdf_documents import KEYWORD, box_of, one_page, picture, plain, seen, signed
 from tests.seal.pdf_sealing import BLUE, HERE, changed_fields, refusal, sealed, signed_with
 
 if TYPE_CHECKING:
     from msb_seal.placement import Place
+
+TRUST = trusting(*ROOTS.values(), world().root, world(KeyKind.RSA).root)
 
 
 def test_seals_follow_each_other_and_change_no_byte_of_an_earlier_one() -> None:
@@ -70,6 +77,65 @@ def test_a_field_needs_a_name_of_its_own(name: str) -> None:
     with pytest.raises(SealingRefused) as caught:
         reserve_field(data, name=name, place=At(1, 1, 1), size_mm=(10, 10))
     assert caught.value.code == "field-name"
+
+
+PARTIES = ("first", "second", "third")
+
+
+def reserved(*, locks: dict[str, FieldLock] | None = None) -> bytes:
+    data = plain(2)
+    for number, name in enumerate(PARTIES):
+        place, lock = At(1, 20, 20 + 50 * number), (locks or {}).get(name)
+        data = reserve_field(data, name=name, place=place, size_mm=(45, 25), lock=lock)
+    return data
+
+
+def verdicts(data: bytes) -> list[Verdict]:
+    report = check_document(data, trust=TRUST, at=NOW)
+    return [report.verdict, *(one.verdict for one in report.signatures)]
+
+
+@pytest.mark.parametrize("certify", [None, Permission.FORMS])
+def test_several_parties_sign_in_turn_in_the_fields_that_wait_for_them(
+    certify: Permission | None,
+) -> None:
+    last = FieldLock(final=True)
+    data = reserved(locks={"third": last})
+    if certify is not None:
+        data = signed_with(KeyKind.RSA, data, options=PdfOptions(certify=certify))
+    count = 1 if certify is None else 2
+    for kind, name in ((KeyKind.SM2, "second"), (KeyKind.RSA, "first"), (KeyKind.SM2, "third")):
+        data = sealed(data, kind=kind, in_field=name, places=())
+        assert verdicts(data) == [Verdict.VALID] * (count + 1)
+        count += 1
+    assert refusal(data, ()) == "locked"  # the third one was the last
+
+
+def test_a_signature_locks_what_its_field_says() -> None:
+    locks = {"first": FieldLock(Locked.ONLY, ("third",))}
+    data = sealed(reserved(locks=locks), in_field="first", places=())
+    assert refusal(data, (), PdfOptions(in_field="third")) == "locked"
+    assert verdicts(sealed(data, in_field="second", places=())) == [Verdict.VALID] * 3
+    locks = {"first": FieldLock(Locked.EXCEPT, ("third",))}
+    data = sealed(reserved(locks=locks), in_field="first", places=())
+    assert refusal(data, (), PdfOptions(in_field="second")) == "locked"
+    assert verdicts(sealed(data, in_field="third", places=())) == [Verdict.VALID] * 3
+    data = sealed(reserved(locks={"first": FieldLock()}), in_field="first", places=())
+    assert refusal(data, (), PdfOptions(in_field="second")) == "locked"
+
+
+def test_a_lock_names_fields_or_locks_them_all() -> None:
+    for wrong in ((Locked.ALL, ("a",)), (Locked.ONLY, ()), (Locked.EXCEPT, ("a",), True)):
+        with pytest.raises(SealingRefused):
+            FieldLock(*wrong)
+
+
+def test_the_last_seal_in_a_field_needs_a_lock_that_was_there_before() -> None:
+    data = sealed(reserved(), in_field="first", places=())
+    assert refusal(data, (), PdfOptions(in_field="second", final=True)) == "final-late"
+    alone = sealed(reserved(), in_field="first", places=(), final=True)
+    assert verdicts(alone) == [Verdict.VALID] * 2
+    assert refusal(alone, ()) == "locked"
 
 
 def test_a_final_seal_is_the_last() -> None:

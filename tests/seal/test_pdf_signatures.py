@@ -9,16 +9,29 @@ from typing import TYPE_CHECKING
 import pytest
 
 from msb_identity.foundation.report import Outcome, Report, Verdict
+from msb_identity.pki import der
 from msb_identity.pki.keys import KeyKind
 from msb_identity.x509.trust import TrustStore
 from msb_seal.cms.making import cms_digest, prepare_cms
 from msb_seal.documents import check_document
+from msb_seal.pdf import judged
 from msb_seal.pdf.verify import MAX_PDF_BYTES, check_pdf
 from tests.identity.authorities import DAY, NOW, trusting
 from tests.seal import cms_world
 from tests.seal.forging import stamping
 from tests.seal.makers import PROPERTY, world
-from tests.seal.pdf_files import BASE, ROOT, Sign, document, signed, stamp, stream, updated
+from tests.seal.pdf_files import (
+    BASE,
+    CATALOG,
+    FORM,
+    ROOT,
+    Sign,
+    document,
+    signed,
+    stamp,
+    stream,
+    updated,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -147,12 +160,97 @@ def test_two_signers_in_one_signature_are_invalid() -> None:
     assert ("format", "several-signers") in failures(report)
 
 
-def test_what_fills_contents_up_may_only_be_zeros() -> None:
+@pytest.mark.parametrize("behind", [b"\0\0hidden", b"\x30\x03\x02\x01\x01", b"\0" * 99 + b"\1"])
+def test_what_fills_contents_up_may_only_be_zeros(behind: bytes) -> None:
     how = Sign()
-    data = signed(document(), replace(how, make=lambda data: how.contents(data) + b"\0\0hidden"))
-    assert check(data).signatures[0].step("format").outcome is Outcome.OK
-    steps = check(data).signatures[0].steps
-    assert "padding" in {step.code for step in steps if step.outcome is Outcome.WARNING}
+    data = signed(document(), replace(how, make=lambda data: how.contents(data) + behind))
+    assert failures(check(data)) == {("format", "padding")}
+
+
+def test_blanks_among_the_digits_of_the_value_are_told() -> None:
+    data = signed(document())
+    end = data.index(b">", data.index(b"/Contents<"))
+    report = check(data[: end - 2] + b" \n" + data[end:])
+    step = report.signatures[0].step("coverage")
+    assert (step.outcome, step.code) == (Outcome.WARNING, "blanks")
+
+
+def test_a_file_that_has_only_a_timestamp_is_signed_by_nobody() -> None:
+    how = Sign(kind=b"DocTimeStamp", sub_filter=b"ETSI.RFC3161", make=stamp().stamp)
+    report = check(signed(document(), how))
+    assert (report.verdict, report.step("format").code) == (
+        Verdict.INDETERMINATE,
+        "only-timestamps",
+    )
+    assert report.signatures[0].verdict is Verdict.VALID
+
+
+@pytest.mark.parametrize(
+    ("tail", "verdict"),
+    [
+        (b"\n", Verdict.VALID),
+        (b"\r\n\r\n", Verdict.VALID),
+        (b"% only a comment\n", Verdict.INDETERMINATE),
+        (b"PK\x05\x06" + bytes(18), Verdict.INDETERMINATE),
+        (b"words", Verdict.INDETERMINATE),
+    ],
+)
+def test_behind_the_end_there_may_be_nothing_but_the_end_of_a_line(
+    tail: bytes, verdict: Verdict
+) -> None:
+    assert check(signed(document()) + tail).verdict is verdict
+
+
+@pytest.mark.parametrize("tail", [bytes(20), b" " * 20, b"\n" * 2_000])
+def test_blanks_behind_the_end_are_told(tail: bytes) -> None:
+    step = check(signed(document()) + tail).signatures[0].step("later-changes")
+    assert (step.outcome, step.code) == (Outcome.WARNING, "blanks")
+
+
+def test_a_form_that_is_no_pdf_form_is_left_open() -> None:
+    form = BASE[5].replace(b"/SigFlags", b"/XFA[(a)(b)]/SigFlags")
+    after = FORM.replace(b"/SigFlags", b"/XFA[(a)(b)]/SigFlags") % b"7 0 R 20 0 R"
+    report = check(signed(document({5: form}), Sign(more={5: after})))
+    assert (report.verdict, report.step("format").code) == (Verdict.INDETERMINATE, "xfa")
+
+
+def test_scripts_that_were_there_when_it_was_signed_are_told() -> None:
+    opened = b"/OpenAction<</S/JavaScript/JS(x)>>"
+    report = check(signed(document({1: CATALOG % opened}), Sign(catalog=opened)))
+    told = {(step.code, step.outcome) for step in report.steps if step.id == "format"}
+    assert ("active-content", Outcome.WARNING) in told
+    assert report.verdict is Verdict.VALID
+
+
+def with_crl(value: bytes, entries: int) -> bytes:
+    """Put a list of that many revocations into a CMS, as signers for long-term validity do."""
+    reason = der.sequence(
+        der.sequence(der.element(der.OID, b"\x55\x1d\x15"), der.octet_string(b"\n\1\1"))
+    )
+    time = der.element(0x17, b"260601120000Z")
+    row = (der.sequence(der.integer(2**120 + n), time, reason) for n in range(entries))
+    kind, signed_data = der.read_ber(value).sequence()
+    parts = [part.encoded for part in signed_data.children[0].sequence()]
+    parts.insert(-1, der.element(0xA1, der.sequence(*row)))
+    return der.sequence(kind.encoded, der.element(0xA0, der.sequence(*parts)))
+
+
+def test_a_signature_that_carries_a_large_list_of_revocations_is_read() -> None:
+    how = Sign(room=2_500_000)
+    made = replace(how, make=lambda data: with_crl(how.contents(data), 20_000))
+    report = check(signed(document(), made))
+    assert report.verdict is Verdict.VALID, report.as_text()
+
+
+def test_signatures_that_are_too_much_to_read_are_left_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(judged, "MAX_VALUE_BYTES", 100)
+    report = check(signed(document()))
+    assert (report.verdict, report.signatures[0].step("format").code) == (
+        Verdict.INDETERMINATE,
+        "limit",
+    )
 
 
 def broken_range(change: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import pytest
 from msb_identity.foundation.files import write_private_once
 from msb_identity.foundation.report import Verdict
 from msb_identity.pki.formats import encode_key
+from msb_identity.pki.keys import KeyKind
 from msb_identity.x509 import encode_pem
 from msb_seal.cli import main
 from msb_seal.cms.verify import check_cms
@@ -19,6 +21,7 @@ from msb_seal.placement import At, AtKeyword, OnEveryPage, Place, Straddle
 from msb_seal.seals.model import SealPicture
 from msb_seal.seals.verify import check_seal_signature
 from tests.identity.authorities import NOW
+from tests.seal.cms_world import ROOTS, SIGNERS
 from tests.seal.makers import world
 from tests.seal.ofd_documents import document, entries_of, root_of, unsealed
 from tests.seal.pdf_documents import box_of, plain, seen, signed
@@ -150,6 +153,90 @@ def test_a_pdf_is_kept_with_its_evidence(console: Console, tmp_path: Path) -> No
     assert (status, "c.pdf" in out) == (0, True)
     assert b"/DSS" in (tmp_path / "c.pdf").read_bytes()
     assert console("keep", "a.ofd", "--trust", "root.pem", "--out", "d.pdf")[0] == 2
+
+
+def test_a_pdf_is_sealed_and_signed_with_a_second_key(console: Console, tmp_path: Path) -> None:
+    signer = SIGNERS[KeyKind.RSA]
+    write_private_once(tmp_path / "rsa.pem", encode_key(signer.key))
+    (tmp_path / "rsa-cert.pem").write_bytes(encode_pem(signer.certificate))
+    (tmp_path / "rsa-root.pem").write_bytes(encode_pem(ROOTS[KeyKind.RSA].certificate))
+    (tmp_path / "a.pdf").write_bytes(plain())
+    seal = ("--seal", "seal.esl", "--place", "keyword=盖章处")
+    second = ("--second-key", "rsa.pem", "--second-cert", "rsa-cert.pem")
+    assert console("sign", "a.pdf", *WITH_KEY, *seal, *second, "--out", "b.pdf")[0] == 0
+    status, out, _ = console(*VERIFY, "--trust", "rsa-root.pem", "b.pdf")
+    assert status == 0
+    assert [one["kind"] for one in json.loads(out)[0]["signatures"]] == ["ses-v4", "cms"]
+    for wrong in (second[:2], ("--seal", "seal.esl"), (*second, "--form", "ses")):
+        status, _, err = console("sign", "a.pdf", *WITH_KEY, *wrong, "--out", "c.pdf")
+        assert (status, err.count("\n")) == (2, 1)
+    status, _, err = console("sign", "a.ofd", *WITH_KEY, *seal, *second, "--out", "c.ofd")
+    assert (status, "--second-key" in err) == (2, True)
+
+
+def test_fields_are_reserved_and_signed_in_turn(console: Console, tmp_path: Path) -> None:
+    (tmp_path / "0.pdf").write_bytes(plain())
+    place = ("--place", "keyword=盖章处", "--size", "42x42")
+    for number, (name, lock) in enumerate((("office", "only:office"), ("owner", "final"))):
+        words = ("--name", name, *place, "--lock", lock, "--out", f"{number + 1}.pdf")
+        assert console("field", "add", f"{number}.pdf", *words)[0] == 0
+    seal = ("--seal", "seal.esl", "--field")
+    assert console("sign", "2.pdf", *WITH_KEY, *seal, "office", "--out", "3.pdf")[0] == 0
+    assert console("sign", "3.pdf", *WITH_KEY, *seal, "owner", "--out", "4.pdf")[0] == 0
+    status, out, _ = console(*VERIFY, "4.pdf")
+    assert (status, len(json.loads(out)[0]["signatures"])) == (0, 2)
+    assert console("sign", "4.pdf", *WITH_KEY, "--out", "5.pdf")[0] == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--name", "a.b", "--place", "page=1,x=1,y=1"),
+        ("--name", "a", "--place", "straddle"),
+        ("--name", "a", "--place", "page=all,x=1,y=1"),
+        ("--name", "a", "--place", "page=1,x=1,y=1", "--size", "42"),
+        ("--name", "a", "--place", "page=1,x=1,y=1", "--lock", "some"),
+        ("--name", "a", "--place", "page=1,x=1,y=1", "--lock", "only:"),
+        ("--name", "a", "--place", "page=1,x=1,y=1", "--lock", "all:a"),
+    ],
+)
+def test_a_field_that_cannot_be_is_one_line(
+    console: Console, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    (tmp_path / "a.pdf").write_bytes(plain())
+    status, _, err = console("field", "add", "a.pdf", *words, "--out", "b.pdf")
+    assert (status, err.count("\n")) == (2, 1)
+    assert not (tmp_path / "b.pdf").exists()
+
+
+def test_what_was_found_is_written_for_people_too(console: Console, tmp_path: Path) -> None:
+    (tmp_path / "a.pdf").write_bytes(plain())
+    console("sign", "a.pdf", *WITH_KEY, "--out", "b.pdf")
+    reports = [word for end in ("html", "pdf", "json") for word in ("--report", f"out.{end}")]
+    status, out, err = console(*VERIFY, "b.pdf", "a.pdf", "missing.pdf", *reports)
+    assert (status, err.count("\n")) == (2, 1)  # one file could not be had
+    names = ["b.pdf", "a.pdf"]
+    assert [one["file"] for one in json.loads(out)] == names
+    told = json.loads((tmp_path / "out.json").read_bytes())
+    assert [(one["file"], one["verdict"]) for one in told] == [
+        ("b.pdf", "valid"),
+        ("a.pdf", "indeterminate"),
+    ]
+    assert told[0]["sha256"] == hashlib.sha256((tmp_path / "b.pdf").read_bytes()).hexdigest()
+    page = (tmp_path / "out.html").read_text("utf-8")
+    assert all(name in page for name in names)
+    assert (tmp_path / "out.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("name", ["out.txt", "there.html", "nowhere/out.pdf/x.html"])
+def test_a_report_that_cannot_be_written_is_told_before_anything_is_checked(
+    console: Console, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "there.html").write_text("mine")
+    (tmp_path / "nowhere").write_text("a file")
+    status, out, err = console(*VERIFY, "a.ofd", "--report", name)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert (tmp_path / "there.html").read_text() == "mine"
 
 
 def test_what_only_a_pdf_takes_is_not_passed_over(console: Console, tmp_path: Path) -> None:

@@ -212,6 +212,16 @@ def test_each_kind_of_code_as_text_png_and_svg(office: Office) -> None:
         assert svg.read_bytes().startswith(b"<?xml")
 
 
+def test_a_face_is_printed_as_ofd_and_as_pdf(office: Office) -> None:
+    [identifier] = office.open()
+    for name, start in (("face.ofd", b"PK"), ("face.pdf", b"%PDF")):
+        assert "颁发机构（盖章）" in office.good("face", identifier, "--out", office.path / name)
+        content = (office.path / name).read_bytes()
+        assert content.startswith(start)
+        assert (office.path / name).stat().st_mode & 0o777 == 0o600
+    assert office.run("face", identifier, "--out", office.path / "face.png").status == 2
+
+
 def test_the_json_of_a_scan(office: Office) -> None:
     [identifier] = office.open()
     good = office.file("good.txt", office.good("show", identifier, "--printed"))

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from msb_identity.foundation.tables import MAX_LINE_CHARS
 from msb_wallet.errors import LicenceRefused
-from msb_wallet.licences.rows import MAX_LINE_CHARS, NumberedRow, read_rows
+from msb_wallet.licences.rows import NumberedRow, read_rows
 from tests.wallet.support_licences import (
     CODES,
     HEADING,

@@ -1,4 +1,4 @@
-"""OFDs sealed with a kept seal: uses reserved, recorded in one transaction, given back, frozen."""
+"""Batches with a kept seal: uses reserved, recorded in one transaction, given back, frozen."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from msb_identity.foundation.report import Verdict
+from msb_seal.batch import Document, DocumentBatch
 from msb_seal.errors import SealingRefused
-from msb_seal.ofd.batch import OfdBatch
 from msb_seal.ofd.sign import seal_ofd
 from msb_seal.ofd.verify import check_ofd
 from msb_seal.placement import At
@@ -28,11 +28,13 @@ def test_a_batch_uses_what_it_reserved_and_gives_back_the_rest(kept: Kept) -> No
     record = kept.issued().record
     kept.granted(record, max_uses=10)
     documents = [
-        (f"{number}.ofd", archive({**document(), "Doc_0/Attachs/data.xml": b"<d/>" * number}))
+        Document(
+            f"{number}.ofd", archive({**document(), "Doc_0/Attachs/data.xml": b"<d/>" * number})
+        )
         for number in range(3)
     ]
     with kept.sealer(record).reserve(5, now=NOW) as reserved:
-        done = list(OfdBatch(reserved, PLACES).seal(documents, now=NOW))
+        done = list(DocumentBatch(reserved, PLACES).seal(documents, now=NOW))
         assert kept.used() == 5
     assert kept.used() == 3
     for one in done:
@@ -56,9 +58,9 @@ def test_a_batch_beyond_what_was_granted_seals_nothing(kept: Kept) -> None:
 def test_a_seal_frozen_during_a_batch_seals_no_further_document(kept: Kept) -> None:
     record = kept.issued().record
     kept.granted(record)
-    documents = [(f"{number}.ofd", unsealed()) for number in range(2)]
+    documents = [Document(f"{number}.ofd", unsealed()) for number in range(2)]
     with kept.sealer(record).reserve(4, now=NOW) as reserved:
-        batch = OfdBatch(reserved, PLACES)
+        batch = DocumentBatch(reserved, PLACES)
         first = list(batch.seal(documents, now=NOW))
         kept.freeze(record)
         second = list(batch.seal(documents, now=NOW))
