@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from msb_identity.sso.clients import Client
     from msb_identity.sso.hints import Hint
     from msb_identity.sso.http import Parameters, WebRequest, WebResponse
-    from msb_identity.sso.parts import Parts
+    from msb_identity.sso.parts import Parts, Standing
     from msb_identity.sso.sessions import Session
 
 MAX_STATE_CHARS = 2_000
@@ -299,12 +299,12 @@ def _missing(
 def _with_code(
     parts: Parts, destination: _Destination, wanted: _Wanted, session: Session, now: datetime
 ) -> WebResponse:
-    client, acting = destination.client, None
+    client, standing = destination.client, None
     if wanted.firm_id is not None:
-        scope = client.mandate_scope
-        acting = parts.subjects.acting(session, wanted.firm_id, scope=scope, now=now)
-        if acting is None:
+        standing = standing_for(parts, client, session, wanted.firm_id, now=now)
+        if standing is None:
             raise OAuthRefused("access_denied", "the person may not act for this firm here")
+    acting = None if standing is None else standing.acting
     authorization = Authorization(
         client.id, session.sid, session.subject, wanted.scope, wanted.audience, acting
     )
@@ -312,6 +312,16 @@ def _with_code(
     with parts.store.write(locks=()) as connection:
         code = make_code(connection, asked, now=now)
     return _back(parts, destination, {"code": code})
+
+
+def standing_for(
+    parts: Parts, client: Client, session: Session, firm_id: str, *, now: datetime
+) -> Standing | None:
+    """Say by what mandate the person acts for the firm in the matter that the client is for."""
+    scope = client.registration.mandate_scope
+    if scope is None:
+        return None
+    return parts.subjects.acting(session, firm_id, scope=scope, now=now)
 
 
 def _back(parts: Parts, destination: _Destination, answer: Parameters) -> WebResponse:

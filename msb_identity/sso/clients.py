@@ -71,6 +71,7 @@ _ClientId = Annotated[
 _ScopeName = Annotated[
     str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]+$", max_length=MAX_SCOPE_CHARS)
 ]
+_Matter = Annotated[str, Field(pattern=r"^[a-z0-9]+(?:[.:_-][a-z0-9]+)*$", max_length=60)]
 _Audience = Annotated[str, Field(pattern=r"^[\x21-\x7e]+$", max_length=500)]
 _Address = Annotated[str, Field(max_length=2_000)]
 
@@ -103,7 +104,8 @@ class Registration(BaseModel):
     real-name level (实名等级) of who comes to it; acr: the weakest sign-in (认证等级) it takes.
     logout_address: where it is told that a session has ended. token_key: the kind of key that signs
     its tokens, default the ring's first. mandate_scope: the matter (事项) that who acts for a firm
-    must be mandated for; default: the client's id. keys: a JWK set, for private_key_jwt.
+    must be mandated for; without it nobody acts for a firm here. keys: a JWK set, for
+    private_key_jwt.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -124,7 +126,7 @@ class Registration(BaseModel):
     level: Annotated[int, Field(ge=0, le=100)] = 0
     acr: Annotated[str, Field(pattern=r"^[\x21-\x7e]*$", max_length=64)] = ""
     token_key: KeyKind | None = None
-    mandate_scope: _ScopeName | None = None
+    mandate_scope: _Matter | None = None
     keys: dict[str, Any] | None = None
 
     @field_validator("name")
@@ -195,11 +197,6 @@ class Client:
     def key_set(self) -> KeySet:
         """The keys it signs assertions with."""
         return _key_set(self.registration.keys or {"keys": []})
-
-    @property
-    def mandate_scope(self) -> str:
-        """The matter (事项) for which who acts for a firm here must be mandated."""
-        return self.registration.mandate_scope or self.id
 
     def has_secret(self, secret: str) -> bool:
         """Whether this is the client's secret; takes the same time whether or not it has one."""

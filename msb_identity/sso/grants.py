@@ -8,12 +8,13 @@ no more tokens, whatever was stored. What a grant finds out is committed before 
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from msb_identity.errors import OAuthRefused
 from msb_identity.foundation.clock import seconds
-from msb_identity.sso.authorize import allowed_scope, audiences, level_needed
+from msb_identity.sso.authorize import allowed_scope, audiences, level_needed, standing_for
 from msb_identity.sso.basis import Basis
 from msb_identity.sso.claims import TOKEN_LIFE
 from msb_identity.sso.client_sessions import remember_client, session_end
@@ -39,6 +40,14 @@ if TYPE_CHECKING:
 
 _NO_SUCH_GRANT = "unsupported_grant_type"
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Good:
+    """A session of which everything still holds, and how long a token of it may live."""
+
+    session: Session
+    ttl: timedelta
 
 
 def token(parts: Parts, request: WebRequest, *, now: datetime) -> WebResponse:
@@ -80,8 +89,8 @@ def _by_code(parts: Parts, client: Client, form: Parameters, now: datetime) -> d
         raise invalid_code("reused")
     given = redeemed.authorization
     # Read after the commit: a session that ends from here on finds the client among those to tell.
-    session = _still_good(parts, client, given, issued_at=redeemed.made_at, now=now)
-    return _answer(parts, client, given, session, refresh_token, nonce=redeemed.nonce, now=now)
+    good = _still_good(parts, client, given, issued_at=redeemed.made_at, now=now)
+    return _answer(parts, client, given, good, refresh_token, nonce=redeemed.nonce, now=now)
 
 
 def _begin(
@@ -115,7 +124,7 @@ def _by_refresh_token(
         raise _invalid_token("unknown")
     given = _narrowed(seen.authorization, form.get("scope"))
     # Asked before the family goes on, so that no use of it counts as a check that was not made.
-    session = _still_good(parts, client, given, issued_at=seen.began_at, now=now)
+    good = _still_good(parts, client, given, issued_at=seen.began_at, now=now)
     with parts.store.write(locks=()) as connection:
         exchanged = parts.refresh.exchange(connection, presented, client_id=client.id, now=now)
         if exchanged is not None and exchanged[0].finding is Finding.REUSED:
@@ -123,7 +132,7 @@ def _by_refresh_token(
             _log.warning("token: client %s: an old refresh token was used", client.id)
     if exchanged is None or not exchanged[0].is_good:
         raise _invalid_token("unknown" if exchanged is None else str(exchanged[0].finding))
-    return _answer(parts, client, given, session, exchanged[1], nonce=None, now=now)
+    return _answer(parts, client, given, good, exchanged[1], nonce=None, now=now)
 
 
 def _by_client(parts: Parts, client: Client, form: Parameters, now: datetime) -> dict[str, object]:
@@ -139,8 +148,7 @@ def _by_client(parts: Parts, client: Client, form: Parameters, now: datetime) ->
         kind=client.registration.token_key,
         now=now,
     )
-    life = int(TOKEN_LIFE.total_seconds())
-    return _bearer(access, life) | ({"scope": " ".join(scope)} if scope else {})
+    return _bearer(access, TOKEN_LIFE) | ({"scope": " ".join(scope)} if scope else {})
 
 
 _GRANTS = {
@@ -157,9 +165,10 @@ def _still_good(
     *,
     issued_at: datetime,
     now: datetime,
-) -> Session:
-    """Give the session if all that the authorisation rests on is as it was; else `invalid_grant`.
+) -> _Good:
+    """Give what tokens are made of, if all that the authorisation rests on is as it was.
 
+    OAuthRefused (`invalid_grant`) where it is not.
     issued_at: when the code or the first refresh token was given out.
     """
     session = parts.sessions.get(authorization.sid)
@@ -179,26 +188,30 @@ def _still_good(
     level = level_needed(parts, client, authorization.scope)
     if parts.subjects.level(session, now=now) < level:
         raise _invalid_token("level-too-low")
+    until = session.expires_at
     if acting is not None:
-        scope = client.mandate_scope
-        found = parts.subjects.acting(session, acting.firm_id, scope=scope, now=now)
-        if found != acting:
+        standing = standing_for(parts, client, session, acting.firm_id, now=now)
+        if standing is None or standing.acting != acting:
             raise _invalid_token("mandate-ended")
-    return session
+        until = min(until, standing.until or until)
+    ttl = timedelta(seconds=min(seconds(until) - seconds(now), int(TOKEN_LIFE.total_seconds())))
+    if ttl < timedelta(seconds=1):
+        raise _invalid_token("all-but-over")
+    return _Good(session, ttl)
 
 
 def _answer(
     parts: Parts,
     client: Client,
     authorization: Authorization,
-    session: Session,
+    good: _Good,
     refresh_token: str,
     *,
     nonce: str | None,
     now: datetime,
 ) -> dict[str, object]:
     scope = " ".join(authorization.scope)
-    kind = client.registration.token_key
+    kind, session = client.registration.token_key, good.session
     access = parts.tokens.issue(
         session,
         audience=authorization.audience,
@@ -206,11 +219,11 @@ def _answer(
         scope=scope,
         acting=authorization.acting,
         roles=parts.subjects.roles(session, now=now),
+        ttl=good.ttl,
         kind=kind,
         now=now,
     )
-    life = min(seconds(now + TOKEN_LIFE), seconds(session.expires_at)) - seconds(now)
-    answer = _bearer(access, life) | {"scope": scope}
+    answer = _bearer(access, good.ttl) | {"scope": scope}
     if refresh_token:
         answer["refresh_token"] = refresh_token
     if OPENID in authorization.scope:
@@ -227,8 +240,9 @@ def _answer(
     return answer
 
 
-def _bearer(access_token: str, life_seconds: int) -> dict[str, object]:
-    return {"access_token": access_token, "token_type": "Bearer", "expires_in": life_seconds}
+def _bearer(access_token: str, life: timedelta) -> dict[str, object]:
+    expires_in = int(life.total_seconds())
+    return {"access_token": access_token, "token_type": "Bearer", "expires_in": expires_in}
 
 
 def _end_grant(parts: Parts, connection: Connection, redeemed: Redeemed, now: datetime) -> None:

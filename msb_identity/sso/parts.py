@@ -39,6 +39,14 @@ class Endpoint(StrEnum):
     CUTOFFS = "/cutoffs"
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """By what mandate somebody acts for a firm, and until when; None: until it is ended."""
+
+    acting: Acting
+    until: datetime | None
+
+
 class Subjects(Protocol):
     """Who people are, as far as the provider asks; `subjects.StoredSubjects` knows it of a store.
 
@@ -51,7 +59,9 @@ class Subjects(Protocol):
     def roles(self, session: Session, *, now: datetime) -> tuple[str, ...]:
         """Give the roles of a member of staff; () of anybody else."""
 
-    def acting(self, session: Session, firm_id: str, *, scope: str, now: datetime) -> Acting | None:
+    def acting(
+        self, session: Session, firm_id: str, *, scope: str, now: datetime
+    ) -> Standing | None:
         """Give by what mandate the session's owner acts for a firm in a matter; None: by none."""
 
     def claims(self, token: VerifiedToken, *, now: datetime) -> Mapping[str, object]:

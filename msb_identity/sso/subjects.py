@@ -1,8 +1,6 @@
-"""Who people are, for the provider: accounts, firms, mandates and staff of one store.
+"""Who people are, as the provider asks: persons, staff and firms of one store.
 
-Asked anew for every token, so that a level that expired, a mandate that was withdrawn or a post
-that was given up counts from the next token on at the latest; what cuts tokens off at once is said
-where it happens.
+Names of claims: docs/formats.md, "claims". Nothing here decides who may see what: scopes do.
 """
 
 from __future__ import annotations
@@ -11,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from msb_identity.errors import MandateRefused
 from msb_identity.foundation.protect import mask_name
+from msb_identity.people.identifiers import Identifier, IdentifierKind
 from msb_identity.sso.claims import Acting
+from msb_identity.sso.parts import Standing
 from msb_identity.sso.sessions import SubjectKind
 
 if TYPE_CHECKING:
@@ -21,66 +21,79 @@ if TYPE_CHECKING:
     from msb_identity.people.accounts import Accounts
     from msb_identity.people.firms import Firms
     from msb_identity.people.mandates import Mandates
+    from msb_identity.people.records import Person
     from msb_identity.people.staff import Staff
     from msb_identity.sso.claims import VerifiedToken
     from msb_identity.sso.sessions import Session
 
-COUNTRY_CODE = "+86"
-
 
 class StoredSubjects:
-    """The `Subjects` of a provider over the rooms of `people`."""
+    """The people of one store, for `Provider`."""
 
     def __init__(
-        self, accounts: Accounts, *, firms: Firms, mandates: Mandates, staff: Staff
+        self,
+        accounts: Accounts,
+        *,
+        firms: Firms | None = None,
+        mandates: Mandates | None = None,
+        staff: Staff | None = None,
     ) -> None:
-        """Use the rooms of one store."""
+        """Take the accounts, and what else there is; without mandates nobody acts for a firm."""
         self._accounts, self._firms = accounts, firms
         self._mandates, self._staff = mandates, staff
 
     def level(self, session: Session, *, now: datetime) -> int:
-        """Give a person's real-name level (实名等级) now; of staff and firms, the sign-in's."""
+        """Give a person's level now, as evidence ends; of staff that of its session."""
         if session.subject_kind is not SubjectKind.PERSON:
             return session.level
         person = self._accounts.get(session.subject, now=now)
-        return 0 if person is None else person.level
+        return self._accounts.scale.lowest if person is None else person.level
 
-    def roles(self, session: Session, *, now: datetime) -> tuple[str, ...]:  # noqa: ARG002 - posts end at once
-        """Give the roles of a member of staff; () of anybody else."""
-        if session.subject_kind is not SubjectKind.STAFF:
+    def roles(self, session: Session, *, now: datetime) -> tuple[str, ...]:  # noqa: ARG002 - roles have no period
+        """Give the roles of a member of staff; () of a person."""
+        if session.subject_kind is not SubjectKind.STAFF or self._staff is None:
             return ()
         return self._staff.roles_of(session.subject)
 
-    def acting(self, session: Session, firm_id: str, *, scope: str, now: datetime) -> Acting | None:
-        """Give by what mandate a person acts for a firm in a matter; None: by none."""
-        if session.subject_kind is not SubjectKind.PERSON:
+    def acting(
+        self, session: Session, firm_id: str, *, scope: str, now: datetime
+    ) -> Standing | None:
+        """Give by what mandate a person acts for a firm in a matter; None: by none, or as staff."""
+        if session.subject_kind is not SubjectKind.PERSON or self._mandates is None:
             return None
         try:
             mandate = self._mandates.require(session.subject, firm_id, scope=scope, now=now)
         except MandateRefused:
             return None
-        return Acting(firm_id, mandate.id)
+        return Standing(Acting(firm_id, mandate.id), mandate.valid_until)
 
     def claims(self, token: VerifiedToken, *, now: datetime) -> Mapping[str, object]:
-        """Give all that userinfo may say: of the person who is there, and of the firm acted for."""
-        said = self._of_person(token.person_id, now)
-        if token.actor is not None and (firm := self._firms.get(token.subject)) is not None:
-            said |= {"organization_name": firm.name, "credit_code": firm.credit_code}
+        """Give all that userinfo may say of who a token is for."""
+        person = self._accounts.get(token.person_id, now=now)
+        said = _of_staff(self._staff, token) if person is None else _of_person(person)
+        if token.actor is not None and self._firms is not None:
+            firm = self._firms.get(token.subject)
+            if firm is not None:
+                said |= {"organization_name": firm.name, "credit_code": firm.credit_code}
         return said
 
-    def _of_person(self, person_id: str, now: datetime) -> dict[str, object]:
-        person = self._accounts.get(person_id, now=now)
-        if person is None:
-            return {}
-        said: dict[str, object] = {
-            "name": mask_name(person.name),
-            "real_name": person.name,
-            "real_name_level": person.level,
-        }
-        if person.verified_identity_number is not None:
-            said["identity_number"] = person.verified_identity_number
-        if person.mobile is not None:
-            said["phone_number"] = f"{COUNTRY_CODE}{person.mobile}"
-            held = [one for one in person.identifiers if one.identifier.value == person.mobile]
-            said["phone_number_verified"] = any(one.is_verified for one in held)
-        return said
+
+def _of_person(person: Person) -> dict[str, object]:
+    said: dict[str, object] = {"real_name_level": person.level}
+    if person.name:
+        said |= {"name": mask_name(person.name), "real_name": person.name}
+    # A number that nobody proved is not this person's to anybody else.
+    if person.verified_identity_number is not None:
+        said["identity_number"] = person.verified_identity_number
+    if person.mobile is not None:
+        held = person.held(Identifier.of(IdentifierKind.MOBILE, person.mobile))
+        said["phone_number"] = f"+86{person.mobile}"  # E.164: OpenID Connect Core 5.1
+        said["phone_number_verified"] = held is not None and held.is_verified
+    return said
+
+
+def _of_staff(staff: Staff | None, token: VerifiedToken) -> dict[str, object]:
+    member = None if staff is None else staff.get(token.person_id)
+    if member is None:
+        return {}
+    return {"name": mask_name(member.name), "real_name": member.name}

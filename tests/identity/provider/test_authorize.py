@@ -159,7 +159,7 @@ def test_the_portal_is_told_what_is_wrong(
     sso: ProviderWorld, changed: dict[str, str | None], code: str
 ) -> None:
     sso.register()
-    answer = sso.authorize(sso.sign_in(), **changed)
+    answer = sso.authorize(sso.sign_in(), NOW, **changed)
     assert isinstance(answer, WebResponse)
     came = back(answer)
     assert came["error"] == code
@@ -350,10 +350,17 @@ def test_who_turns_back_is_reported_to_the_portal(sso: ProviderWorld) -> None:
 
 
 def test_acting_for_a_firm_is_asked_of_the_portals_own_matter(sso: ProviderWorld) -> None:
-    portal = sso.register(mandate_scope="tax.declare")
+    portal = sso.register()
     tokens = sso.tokens(portal, sso.sign_in(), acting_for=FIRM)
     assert sso.subjects.asked[-1] == "tax.declare"
     assert good(sso.userinfo(tokens["access_token"]))["sub"] == FIRM
+
+
+def test_at_a_portal_of_no_matter_nobody_acts_for_a_firm(sso: ProviderWorld) -> None:
+    sso.register(mandate_scope=None)
+    answer = sso.authorize(sso.sign_in(), acting_for=FIRM)
+    assert isinstance(answer, WebResponse)
+    assert back(answer)["error"] == "access_denied"
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD", "OPTIONS", "", "get "])

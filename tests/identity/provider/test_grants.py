@@ -209,8 +209,8 @@ def test_refresh_tokens_end_with_the_session(both: ProviderWorld) -> None:
 
 def test_no_refresh_outlives_the_session(sso: ProviderWorld) -> None:
     portal, session = sso.register(), sso.sign_in()
-    token = sso.tokens(portal, session)["refresh_token"]
-    now = NOW
+    answer = sso.tokens(portal, session)
+    token, now = answer["refresh_token"], NOW
     while now + timedelta(minutes=50) < session.expires_at:
         now += timedelta(minutes=50)
         answer = good(sso.refresh(portal, token, now))
@@ -256,6 +256,16 @@ def test_who_acts_for_a_firm_does_so_only_while_mandated(sso: ProviderWorld) -> 
     assert error(sso.refresh(portal, token, NOW + 2 * SECOND)) == "invalid_grant"
     sso.subjects.mandates.clear()
     assert error(sso.refresh(portal, token, NOW + 2 * SECOND)) == "invalid_grant"
+
+
+def test_no_token_outlives_its_mandate(sso: ProviderWorld) -> None:
+    portal = sso.register()
+    sso.subjects.until = NOW + timedelta(minutes=3)
+    tokens = sso.tokens(portal, sso.sign_in(), acting_for=FIRM)
+    assert tokens["expires_in"] == 180
+    assert _read(sso, tokens["access_token"]).expires_at == sso.subjects.until
+    late = sso.refresh(portal, tokens["refresh_token"], sso.subjects.until)
+    assert error(late) == "invalid_grant"
 
 
 def test_a_mandate_withdrawn_before_the_exchange_gives_no_token(sso: ProviderWorld) -> None:

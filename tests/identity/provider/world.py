@@ -18,6 +18,7 @@ from msb_identity.sso.codes import challenge_of
 from msb_identity.sso.cutoffs import CutOffs
 from msb_identity.sso.http import FORM, WebRequest, WebResponse
 from msb_identity.sso.keyring import KeyRing
+from msb_identity.sso.parts import Standing
 from msb_identity.sso.provider import Endpoint, Provider
 from msb_identity.sso.sessions import Sessions
 from msb_identity.tables import TABLES
@@ -57,6 +58,7 @@ class FakeSubjects:
 
     levels: int = 3
     mandates: dict[str, str] = field(default_factory=lambda: {FIRM: MANDATE})
+    until: datetime | None = None
     asked: list[str] = field(default_factory=list)
 
     def level(self, session: Session, *, now: datetime) -> int:  # noqa: ARG002
@@ -72,10 +74,10 @@ class FakeSubjects:
         *,
         scope: str,
         now: datetime,  # noqa: ARG002
-    ) -> Acting | None:
+    ) -> Standing | None:
         self.asked.append(scope)
         mandate = self.mandates.get(firm_id)
-        return None if mandate is None else Acting(firm_id, mandate)
+        return None if mandate is None else Standing(Acting(firm_id, mandate), self.until)
 
     def claims(self, token: VerifiedToken, *, now: datetime) -> Mapping[str, object]:  # noqa: ARG002
         return CLAIMS
@@ -142,6 +144,7 @@ class ProviderWorld:
             "signed_out_addresses": (f"{PORTAL}/bye",),
             "scopes": ("openid", "profile", "licence.read"),
             "audience": PORTAL,
+            "mandate_scope": "tax.declare",
         } | changed
         return Portal(*self.clients.register(Registration.read(values), now=NOW))
 
@@ -164,7 +167,8 @@ class ProviderWorld:
             "nonce": NONCE,
             "code_challenge": challenge_of(VERIFIER),
             "code_challenge_method": "S256",
-        } | changed
+        }
+        parameters |= changed
         kept = {name: value for name, value in parameters.items() if value is not None}
         return get(Endpoint.AUTHORIZE, kept)
 
@@ -181,7 +185,8 @@ class ProviderWorld:
             "code": code,
             "redirect_uri": BACK,
             "code_verifier": VERIFIER,
-        } | changed
+        }
+        form |= changed
         return self.post(Endpoint.TOKEN, form, portal.headers, now)
 
     def tokens(self, portal: Portal, session: Session, now: datetime = NOW, **changed: str) -> Any:  # noqa: ANN401
