@@ -36,7 +36,7 @@ NAMES, NUMBERS = (
         "110105194912310021",
     ),
 )
-MOBILE = "13800138000"
+MOBILE, AGENT_MOBILE = "13800138000", "13900139000"
 PICTURES = {"1-online": "MSB0:", "2-offline": "MSB2:", "3-printed": "MSB1:", "4-refused": "MSB0:"}
 SEALED_PICTURES = ("5-seal", "6-face")
 VOID = {"meta", "img", "br", "link", "hr"}
@@ -172,12 +172,12 @@ def test_the_page_shows_nothing_personal(told: Told) -> None:
 def personal() -> Iterator[tuple[str, bytes]]:
     """What is personal, in the encodings that a store or a log might use."""
     for encoding in ("utf-8", "gb18030", "utf-16-le", "utf-16-be"):
-        for text in (*NAMES, *NUMBERS, MOBILE):
+        for text in (*NAMES, *NUMBERS, MOBILE, AGENT_MOBILE):
             yield f"{text} in {encoding}", text.encode(encoding)
     for text in NAMES:
         yield f"{text} escaped", text.encode("unicode_escape")
         yield f"{text} in base64", b64encode(text.encode())[:7]
-    for text in (*NUMBERS, MOBILE):
+    for text in (*NUMBERS, MOBILE, AGENT_MOBILE):
         yield f"{text} in hex", text.encode().hex().encode()
         yield f"{text} in base64", b64encode(text.encode()).rstrip(b"=")[:-1]
     yield "the number without its check", NUMBERS[0][:17].encode()
