@@ -97,12 +97,13 @@ def places_of(
     for ref in pages if wanted else ():
         for value in revision.array(revision.dictionary(ref).get("Annots")):
             if isinstance(value, Ref) and value in wanted:
-                box = _corners(revision, revision.dictionary(value).get("Rect"))
+                box = corners(revision, revision.dictionary(value).get("Rect"))
                 if box is not None:
                     yield ref, box
 
 
-def _corners(revision: Revision, value: PdfValue) -> Corners | None:
+def corners(revision: Revision, value: PdfValue) -> Corners | None:
+    """Read a rectangle; None for what is none."""
     numbers = [revision.resolve(one) for one in revision.array(value)]
     edges = [float(one) for one in numbers if isinstance(one, int | float)]
     if len(edges) != 4 or len(numbers) != 4:  # noqa: PLR2004 - two corners
@@ -113,7 +114,7 @@ def _corners(revision: Revision, value: PdfValue) -> Corners | None:
 
 def _share(revision: Revision, page: Ref, box: Corners) -> float:
     """Give how much of its page a rectangle takes."""
-    media = _corners(revision, inherited(revision, revision.dictionary(page), "MediaBox"))
+    media = corners(revision, inherited(revision, revision.dictionary(page), "MediaBox"))
     if media is None:
         return 0
     area = (media[2] - media[0]) * (media[3] - media[1])
