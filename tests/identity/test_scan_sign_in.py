@@ -194,9 +194,10 @@ def test_the_owner_may_refuse(world: World, service: ScanSignIn, app: Session) -
     service.scan(shown.code, app, now=world.now)
     service.refuse(shown.code, app, now=world.now)
     assert service.poll(shown.secret, now=world.now) is ScanState.REFUSED
-    assert code_of(
-        lambda: service.confirm(shown.code, app, shown.number, now=world.now)
-    ) == "scan-refused"
+    assert (
+        code_of(lambda: service.confirm(shown.code, app, shown.number, now=world.now))
+        == "scan-refused"
+    )
 
 
 @pytest.mark.parametrize("before", ["scan", "confirm", "collect"])
@@ -234,9 +235,7 @@ def test_an_app_that_signed_out_lets_nobody_in(
     )
 
 
-def test_polling_has_a_pace_and_too_fast_writes_nothing(
-    world: World, service: ScanSignIn
-) -> None:
+def test_polling_has_a_pace_and_too_fast_writes_nothing(world: World, service: ScanSignIn) -> None:
     shown = begin(world, service)
     service.poll(shown.secret, now=world.now)
     with world.store.write():  # somebody writes: who may not poll yet does not wait for it

@@ -11,8 +11,7 @@ from msb_identity.foundation.rotation import reseal
 from msb_identity.signin.hashing import HashCost, Hasher
 from msb_identity.signin.history import NOBODY, SEALED, SignInHistory, sign_ins
 from msb_identity.signin.passwords import Passwords
-from msb_identity.signin.sms import SmsSignIn
-from msb_identity.signin.subjects import FirmDirectory, Origin, PeopleDirectory, StaffDirectory
+from msb_identity.signin.subjects import Origin, StaffDirectory
 from msb_identity.sso.sessions import SubjectKind
 
 if TYPE_CHECKING:
@@ -46,7 +45,11 @@ def test_an_owner_sees_own_sign_ins_newest_first_failed_ones_too(world: World) -
     assert [one.outcome for one in found] == ["ok", "password-refused", "ok"]
     assert [one.time for one in found] == [world.now + i * SECOND for i in (2, 1, 0)]
     assert (found[0].succeeded, found[1].succeeded) == (True, False)
-    assert (found[0].address, found[0].device, found[0].place) == ("192.0.2.1", "Firefox", "呼和浩特")
+    assert (found[0].address, found[0].device, found[0].place) == (
+        "192.0.2.1",
+        "Firefox",
+        "呼和浩特",
+    )
     assert "\x1b" not in found[1].device
     first, rest = history.page("someone", limit=1), history.page("someone", before=found[0].id)
     assert [*first, *rest] == found
@@ -109,9 +112,7 @@ def test_every_method_writes_what_happened_to_the_owner(world: World) -> None:
 def test_staff_sign_in_by_the_same_authenticators_until_they_leave(
     world: World, staff: Staff, department_id: str
 ) -> None:
-    member = staff.register(
-        number="A1", name="李四", department_id=department_id, now=world.now
-    )
+    member = staff.register(number="A1", name="李四", department_id=department_id, now=world.now)
     directory = StaffDirectory(world.store, world.protector, staff)
     hasher = Hasher(HashCost(time=1, memory_kib=64, lanes=1))
     passwords = Passwords(world.store, world.protector, directory, hasher=hasher)
