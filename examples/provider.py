@@ -27,12 +27,14 @@ from msb_identity.foundation.audit import Audit
 from msb_identity.foundation.protect import Protector
 from msb_identity.foundation.store import Store, file_url
 from msb_identity.people.accounts import Accounts
+from msb_identity.people.firms import Firms
+from msb_identity.people.mandates import Mandates
+from msb_identity.people.staff import Staff
 from msb_identity.pki.keys import KeyKind
 from msb_identity.signin.desk import SignInDesk
 from msb_identity.signin.hashing import Hasher
 from msb_identity.signin.passwords import Passwords
 from msb_identity.signin.sms import ConsoleSender, SmsSignIn
-from msb_identity.signin.subjects import PeopleDirectory
 from msb_identity.sso.clients import Clients
 from msb_identity.sso.cutoffs import CutOffs
 from msb_identity.sso.keyring import KeyRing
@@ -79,12 +81,16 @@ def open_site(store: Store, folder: Path, issuer: str) -> tuple[Site, LogoutQueu
     protector = Protector.from_folder(store, folder / "keys")
     audit = Audit(store, protector, writer="provider")
     accounts = Accounts(store, protector, audit=audit)
-    cutoffs = CutOffs(store)
-    sessions = Sessions(store, audit=audit)
-    desk = SignInDesk(store, protector, sessions=sessions, audit=audit)
-    passwords = Passwords(
-        store, protector, PeopleDirectory(accounts, protector), hasher=Hasher(), desk=desk
+    subjects = StoredSubjects(
+        accounts,
+        firms=Firms(store, accounts, audit=audit),
+        mandates=Mandates(store, accounts, audit=audit),
+        staff=Staff(store, protector, audit=audit),
     )
+    cutoffs = CutOffs(store)
+    sessions = Sessions(store, cut_offs=cutoffs, audit=audit)
+    desk = SignInDesk(store, protector, sessions=sessions, audit=audit)
+    passwords = Passwords(store, protector, accounts, hasher=Hasher(), desk=desk, audit=audit)
     ring, clients = KeyRing(store, protector, kinds=KINDS), Clients(store, audit=audit)
     provider = Provider(
         issuer,
@@ -94,7 +100,7 @@ def open_site(store: Store, folder: Path, issuer: str) -> tuple[Site, LogoutQueu
         clients=clients,
         sessions=sessions,
         cutoffs=cutoffs,
-        subjects=StoredSubjects(store, protector),
+        subjects=subjects,
         audit=audit,
     )
     _first_person(accounts, passwords)

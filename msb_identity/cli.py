@@ -1,4 +1,4 @@
-"""The command msb-identity: keys, certificates, tokens, the audit log, the store."""
+"""The command msb-identity: keys, certificates, people, tokens, the audit log, the store."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from msb_identity.commands.audit import add_audit_commands
 from msb_identity.commands.certificates import add_certificate_commands
 from msb_identity.commands.keys import add_key_commands
+from msb_identity.commands.organisations import add_organisation_commands
+from msb_identity.commands.people import add_people_commands
 from msb_identity.commands.store import add_store_commands
 from msb_identity.commands.tokens import add_token_commands
 from msb_identity.foundation.commands import CommandParser, run
@@ -41,4 +43,6 @@ def _parser() -> CommandParser:
     add_token_commands(areas, _EXIT_STATUS)
     add_audit_commands(areas)
     add_store_commands(areas)
+    add_people_commands(areas)
+    add_organisation_commands(areas)
     return parser

@@ -42,7 +42,7 @@ def upgrade() -> None:
         for name in _MOVED:
             table.drop_column(name)
         table.add_column(Column("merged_into", String(26)))
-    op.create_index("people_by_kept", "people", ["merged_into"])
+    op.create_index("people_by_kept", "people", ["merged_into", "id"])
     _make_firms()
     _make_departments()
     _make_staff()

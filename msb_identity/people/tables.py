@@ -38,7 +38,7 @@ people = Table(
     Column("id", String(ID_CHARS), primary_key=True),
     Column("name", LargeBinary, nullable=False),
     Column("merged_into", String(ID_CHARS)),
-    Index("people_by_kept", "merged_into"),
+    Index("people_by_kept", "merged_into", "id"),
 )
 identifiers = Table(
     "person_identifiers",

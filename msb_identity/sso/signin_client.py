@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol
 from urllib.parse import quote_plus, urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from msb_identity.pki.keys import SigningKey
     from msb_identity.sso.http import Parameters
     from msb_identity.sso.logout_tokens import Replays
-    from msb_identity.x509.fetch import HttpFetcher
 
 MAX_ANSWER_BYTES = 100_000
 ASSERTION_LIFE = timedelta(seconds=60)
@@ -93,13 +92,22 @@ class SignedIn:
     tokens: Tokens
 
 
+class Sender(Protocol):
+    """What posts to the provider: `x509.fetch.HttpFetcher`, or whatever stands for the network."""
+
+    def send(
+        self, url: str, body: bytes, *, headers: Mapping[str, str], limit: int
+    ) -> tuple[int, bytes]:
+        """Post `body` and give the status and the answer; FetchRefused where there is none."""
+
+
 class SignInClient:
     """Signs people in at one OpenID Provider, for one portal."""
 
     def __init__(
         self,
         published: PublishedKeys,
-        fetcher: HttpFetcher,
+        sender: Sender,
         *,
         client_id: str,
         credential: str | SigningKey,
@@ -114,7 +122,7 @@ class SignInClient:
         this process.
         """
         self.client_id, self.redirect_address = client_id, redirect_address
-        self._published, self._fetcher, self._credential = published, fetcher, credential
+        self._published, self._sender, self._credential = published, sender, credential
         self._scope = scope
         self._replays = replays or ReplayMemory()
 
@@ -286,7 +294,7 @@ class SignInClient:
         address = self._address(endpoint)
         headers, proof = self._prove(now)
         body = urlencode({**form, **proof}).encode()
-        status, answer = self._fetcher.send(
+        status, answer = self._sender.send(
             address, body, headers={"Content-Type": FORM, **headers}, limit=MAX_ANSWER_BYTES
         )
         if status != HTTPStatus.OK:

@@ -2,7 +2,8 @@
 
     sso = PortalSignIn(client, PortalSessions(store), guard, prefix="/sso")
 
-    GET  /sso/login?to=/permits     to the provider, and back to where the person was going
+    GET  /sso/login?to=/permits     to the provider, and back to where the person was going;
+                                    &acting_for=FIRM in a legal person's name (法人办事)
     GET  /sso/callback              the provider's answer
     POST /sso/logout                out of everything (单点退出)
     POST /sso/ended                 the provider's own word that a session has ended (back-channel)
@@ -142,6 +143,7 @@ class PortalSignIn:
             pending,
             acr=asked.get("acr", ""),
             max_age=timedelta(seconds=int(age)) if fresh else None,
+            further={"acting_for": asked.get("acting_for", "")},
         )
         to = encode_base64url(_local_path(asked.get("to", "/")).encode())
         kept = set_cookie(self._pending_cookie, pending.secret + to, life=PENDING_LIFE)

@@ -37,6 +37,7 @@ from msb_wallet.codes.qr import draw_png, draw_svg
 from msb_wallet.demo.certificates import certify
 from msb_wallet.demo.page import Page
 from msb_wallet.demo.papers import PaperDesk, preview, write_reports
+from msb_wallet.demo.portals import SingleSignOn
 from msb_wallet.demo.sealing import (
     SealingDesk,
     open_printed,
@@ -77,6 +78,13 @@ class _Telephone(ConsoleSender):
     def send(self, mobile: str, text: str) -> None:
         super().send(mobile, text)
         self.last = text
+
+    def code(self) -> str:
+        """Read the code in the last message."""
+        code = re.search(r"\b\d{6}\b", self.last)
+        if code is None:
+            raise CommandError("没有收到短信", "no text message came")
+        return code.group()
 
 
 @dataclass
@@ -141,7 +149,8 @@ def _tell(out: Path) -> int:
     story = _Story(out, folder, Page())
     write_out("MSB · 蒙速办基础组件演示 / the foundations of an e-licence platform, told once")
     issuer = _set_up(story)
-    holder = _sign_in(story)
+    holder, telephone = _sign_in(story)
+    SingleSignOn(folder, story, telephone).tell(holder.subject)
     identifier = _issue(story, issuer)
     printed_face = open_printed(folder, issuer, identifier)
     desk = _seal(story, printed_face.as_ofd(), identifier)
@@ -261,7 +270,7 @@ def _certify(story: _Story) -> None:
     story.judge("certificate", report, "valid")
 
 
-def _sign_in(story: _Story) -> VerifiedToken:
+def _sign_in(story: _Story) -> tuple[VerifiedToken, _Telephone]:
     story.chapter("实名账号与登录", "Account and sign-in")
     folder = story.folder
     accounts = Accounts(folder.store, folder.protector, audit=folder.audit)
@@ -275,10 +284,7 @@ def _sign_in(story: _Story) -> VerifiedToken:
     telephone = _Telephone()
     sign_in = SmsSignIn(folder.store, folder.protector, accounts, telephone, audit=folder.audit)
     sign_in.request_code(_MOBILE, address="127.0.0.1")
-    code = re.search(r"\b\d{6}\b", telephone.last)
-    if code is None:
-        raise CommandError("没有收到短信", "no text message came")
-    session = sign_in.sign_in(_MOBILE, code.group(), address="127.0.0.1", device="demo")
+    session = sign_in.sign_in(_MOBILE, telephone.code(), address="127.0.0.1", device="demo")
     key = ensure_signing_key(folder.keys / "token-issuer.jwk", KeyKind.SM2)
     tokens = TokenIssuer(_SIGN_IN, key, audit=folder.audit)
     token = tokens.issue(session, audience=_WALLET, client_id=_WALLET)
@@ -293,7 +299,7 @@ def _sign_in(story: _Story) -> VerifiedToken:
         f"短信登录成功，访问令牌（{key.kind}）经核验，认证方式 {'、'.join(verified.amr)}。",
         f"Signed in by SMS; the access token ({key.kind}) was verified: {', '.join(verified.amr)}.",
     )
-    return verified
+    return verified, telephone
 
 
 def _issue(story: _Story, issuer: Issuer) -> LicenceIdentifier:

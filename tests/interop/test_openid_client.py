@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -59,18 +58,6 @@ def openid_client() -> Iterator[Client]:
         yield Client(process)
         assert process.stdin is not None
         process.stdin.close()
-
-
-@contextmanager
-def within(seconds: float) -> Iterator[Any]:
-    """Try again until what is asserted holds."""
-    deadline = time.monotonic() + seconds
-
-    def again() -> bool:
-        time.sleep(0.05)
-        return time.monotonic() < deadline
-
-    yield again
 
 
 def credentials(world: World, how: str, name: str, **registration: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -128,9 +115,9 @@ def test_the_whole_way_from_sign_in_to_sign_out(
 
     bye = browser.get(openid_client("logout", back_to=f"{home}bye")["url"], f"{home}bye")
     assert bye.url.startswith(f"{home}bye")
-    with within(10) as again:
-        while not (notices := openid_client("notices")["notices"]) and again():
-            pass
+    deadline = time.monotonic() + 10
+    while not (notices := openid_client("notices")["notices"]) and time.monotonic() < deadline:
+        time.sleep(0.05)
     [notice] = notices
     assert notice["claims"]["sid"] == claims["sid"], notice
     assert notice["header"]["alg"] == alg

@@ -53,7 +53,7 @@ def fill(connection: Connection) -> None:
     """Rows that only have to be there: nobody opens them."""
     sqlite = connection.dialect.name == "sqlite"
     series = (
-        f"(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {COUNT})"
+        f"(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {COUNT})"  # noqa: S608
         " SELECT i FROM n)"
         if sqlite
         else f"generate_series(1, {COUNT})"
@@ -72,7 +72,7 @@ def fill(connection: Connection) -> None:
             "'e' || i, 'p' || i, 1, 'self', '', 0",
         ),
     ):
-        insert = f"INSERT INTO {table} ({columns}) SELECT {values} FROM {series} AS t(i)"  # noqa: S608 - ours
+        insert = f"INSERT INTO {table} ({columns}) SELECT {values} FROM {series} AS t(i)"  # noqa: S608
         connection.execute(text(insert if not sqlite else insert.replace(" AS t(i)", "")))
     for table in ("people", "person_identifiers", "person_evidence"):
         connection.execute(text(f"ANALYZE {table}"))
