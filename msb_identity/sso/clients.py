@@ -274,8 +274,8 @@ class Clients:
             ended = update(clients).where(live).values(ended_at=seconds(moment))
             if connection.execute(ended).rowcount == 0:
                 return False
-            self._record(connection, "client.ended", client_id, moment)
             cutoffs.end_client(connection, client_id, moment)
+            self._record(connection, "client.ended", client_id, moment)
         return True
 
     def _record(self, connection: Connection, event: str, client_id: str, now: datetime) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, parse_qsl, quote_plus, urlencode, urlsplit
 
 from msb_identity.errors import FetchRefused
+from msb_identity.foundation.audit import Audit
 from msb_identity.foundation.protect import Protector
 from msb_identity.foundation.store import Store
 from msb_identity.pki.keys import KeyKind
@@ -134,6 +135,7 @@ class ProviderWorld:
             sessions=sessions,
             cutoffs=cutoffs,
             subjects=subjects,
+            audit=Audit(store, protector, writer="provider"),
         )
         return cls(url, store, protector, provider, clients, sessions, cutoffs, ring, subjects)
 
