@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from msb_identity.errors import OAuthRefused
 from msb_identity.foundation.clock import seconds
-from msb_identity.sso.authorize import allowed_scope, audiences, level_needed, standing_for
+from msb_identity.sso.allowed import allowed_scope, audiences, level_needed, standing_for
 from msb_identity.sso.basis import Basis
 from msb_identity.sso.claims import TOKEN_LIFE
 from msb_identity.sso.client_sessions import remember_client, session_end
