@@ -1,15 +1,17 @@
 """JWS, JWK and key sets, parsed strictly by us (RFC 7515, RFC 7517, GM/T 0125-2022).
 
-The key decides the algorithm; the header must name the same. PyJWT writes
-the compact form through algorithm objects that call our keys, in an instance of its own, so that
-nothing is registered for the rest of the process.
+The key decides the algorithm; the header must name the same. PyJWT signs through algorithm objects
+that call our keys, in an instance of its own, so that nothing is registered for the rest of the
+process; the compact form we write ourselves, since PyJWT writes a key's header anew each time.
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from functools import lru_cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import jwt
 from jwt.algorithms import Algorithm
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 MAX_JWS_CHARS = 1_000_000
 MAX_KEYS = 1_000
 _PARTS = 3
+_KNOWN_HEADERS, _KNOWN_HEADER_CHARS = 256, 400
 _log = logging.getLogger(__name__)
 __all__ = [
     "MAX_JWS_CHARS",
@@ -92,10 +95,16 @@ class Jws:
 
 def sign_jws(payload: bytes, key: SigningKey, *, type_: str) -> str:
     """Sign `payload` and give the compact JWS; the header names algorithm, key id and type."""
-    headers = {"typ": type_, "kid": key.public.key_id_text}
-    algorithm = JOSE_ALGORITHM[key.kind]
-    # PyJWT types only its own kinds of key; _KeyAlgorithm hands ours through untouched.
-    return _WRITER.encode(payload, cast("Any", key), algorithm, headers, sort_headers=True)
+    name = JOSE_ALGORITHM[key.kind]
+    header = _header(name, key.public.key_id_text, type_)
+    signing_input = f"{header}.{encode_base64url(payload)}"
+    signature = _ALGORITHMS.get_algorithm_by_name(name).sign(signing_input.encode(), key)
+    return f"{signing_input}.{encode_base64url(signature)}"
+
+
+@lru_cache(maxsize=_KNOWN_HEADERS)
+def _header(algorithm: str, key_id: str, type_: str) -> str:
+    return encode_base64url(strict_json.dump({"alg": algorithm, "kid": key_id, "typ": type_}))
 
 
 def parse_jws(text: str) -> Jws:
@@ -107,14 +116,23 @@ def parse_jws(text: str) -> Jws:
     if len(parts) != _PARTS or not all(parts):
         message = "a JWS is three parts with points between"
         raise EncodingRefused(message)
-    header = strict_json.load_object(decode_base64url(parts[0]))
+    header = (_known_header if len(parts[0]) <= _KNOWN_HEADER_CHARS else _read_header)(parts[0])
+    payload, signature = decode_base64url(parts[1]), decode_base64url(parts[2])
+    return Jws(header, payload, text[: -len(parts[2]) - 1].encode(), signature)
+
+
+def _read_header(encoded: str) -> Mapping[str, Any]:
+    header = strict_json.load_object(decode_base64url(encoded))
     for name in ("crit", "b64", "jku", "x5u"):
         # We define no extension, and nothing is fetched because a message says so.
         if name in header:
             message = f"a JWS header with {name}"
             raise EncodingRefused(message)
-    payload, signature = decode_base64url(parts[1]), decode_base64url(parts[2])
-    return Jws(header, payload, f"{parts[0]}.{parts[1]}".encode(), signature)
+    return MappingProxyType(header)
+
+
+_known_header = lru_cache(maxsize=_KNOWN_HEADERS)(_read_header)
+"""One key writes the same header again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,11 +236,11 @@ class _KeyAlgorithm(Algorithm):
         raise AlgorithmRefused(_NOT_BY_PYJWT)
 
 
-def _make_writer() -> jwt.PyJWS:
-    writer = jwt.PyJWS(algorithms=[])
+def _make_algorithms() -> jwt.PyJWS:
+    algorithms = jwt.PyJWS(algorithms=[])
     for name in JOSE_ALGORITHM.values():
-        writer.register_algorithm(name, _KeyAlgorithm())
-    return writer
+        algorithms.register_algorithm(name, _KeyAlgorithm())
+    return algorithms
 
 
-_WRITER = _make_writer()
+_ALGORITHMS = _make_algorithms()

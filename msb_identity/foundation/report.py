@@ -209,16 +209,21 @@ class ReportBuilder:
         self.kind = kind
         self._required = tuple(required)
         self._sentences = sentences
-        self._steps: list[Step] = []
+        self._taken: list[tuple[str, Outcome, str, str]] = []
+        self._ids: set[str] = set()
+        self._outcomes: set[Outcome] = set()
         self._disclosed: dict[str, Any] = {}
         self._labels: dict[str, str] = {}
         self._signatures: list[Report] = []
         self.signed_at: datetime | None = None
 
     def add(self, step_id: str, outcome: Outcome, code: str = "ok", detail: str = "") -> None:
-        """Record one step."""
-        zh, en = self._sentences.get((step_id, code)) or self._sentences["*", code]
-        self._steps.append(Step(step_id, outcome, code, detail, zh, en))
+        """Record one step; KeyError where nobody wrote what it says."""
+        if (step_id, code) not in self._sentences and ("*", code) not in self._sentences:
+            raise KeyError(step_id, code)
+        self._taken.append((step_id, outcome, code, detail))
+        self._ids.add(step_id)
+        self._outcomes.add(outcome)
 
     def ok(self, step_id: str, code: str = "ok", detail: str = "") -> None:
         """Record a step that held."""
@@ -252,34 +257,42 @@ class ReportBuilder:
 
     def good_so_far(self) -> bool:
         """Whether no step has failed or stayed unknown yet."""
-        return not any(s.outcome in (Outcome.FAILED, Outcome.UNKNOWN) for s in self._steps)
+        return self._outcomes.isdisjoint((Outcome.FAILED, Outcome.UNKNOWN))
+
+    @property
+    def verdict(self) -> Verdict:
+        """What `conclude` would say now."""
+        verdicts = {report.verdict for report in self._signatures}
+        if Outcome.FAILED in self._outcomes or Verdict.INVALID in verdicts:
+            return Verdict.INVALID
+        decided = self._ids.issuperset(self._required) and Outcome.UNKNOWN not in self._outcomes
+        if not decided or Verdict.INDETERMINATE in verdicts:
+            return Verdict.INDETERMINATE
+        return Verdict.VALID
 
     def conclude(self) -> Report:
         """Close the report; required steps that were never taken count against it."""
-        taken = {step.id for step in self._steps}
-        missing = [step_id for step_id in self._required if step_id not in taken]
-        outcomes = {step.outcome for step in self._steps}
-        verdicts = {report.verdict for report in self._signatures}
-        if Outcome.FAILED in outcomes or Verdict.INVALID in verdicts:
-            verdict = Verdict.INVALID
-        elif Outcome.UNKNOWN in outcomes or missing or Verdict.INDETERMINATE in verdicts:
-            verdict = Verdict.INDETERMINATE
-        else:
-            verdict = Verdict.VALID
-        for step_id in missing:
-            zh, en = "前面的步骤未通过，未进行此步", "not reached: an earlier step did not hold"
-            self._steps.append(Step(step_id, Outcome.SKIPPED, NOT_REACHED, "", zh, en))
+        steps = [self._step(*taken) for taken in self._taken]
+        zh, en = "前面的步骤未通过，未进行此步", "not reached: an earlier step did not hold"
+        steps += [
+            Step(step_id, Outcome.SKIPPED, NOT_REACHED, "", zh, en)
+            for step_id in self._required
+            if step_id not in self._ids
+        ]
         order = {step_id: index for index, step_id in enumerate(self._required)}
-        steps = sorted(self._steps, key=lambda step: order.get(step.id, -1))
         return Report(
             self.kind,
-            verdict,
-            tuple(steps),
+            self.verdict,
+            tuple(sorted(steps, key=lambda step: order.get(step.id, -1))),
             self._disclosed,
             self._labels,
             tuple(self._signatures),
             self.signed_at,
         )
+
+    def _step(self, step_id: str, outcome: Outcome, code: str, detail: str) -> Step:
+        zh, en = self._sentences.get((step_id, code)) or self._sentences["*", code]
+        return Step(step_id, outcome, code, detail, zh, en)
 
 
 def exit_code(reports: Sequence[Report]) -> int:

@@ -31,10 +31,10 @@ def load(data: bytes | str) -> Any:  # noqa: ANN401 - JSON has no narrower type
         if len(raw) > MAX_JSON_BYTES:
             message = f"JSON of more than {MAX_JSON_BYTES} bytes"
             raise EncodingRefused(message)
-        value = json.loads(
-            raw.decode(), object_pairs_hook=_no_duplicates, parse_constant=_no_constant
-        )
-        _check(value, MAX_JSON_DEPTH)
+        value = _DECODER.decode(raw.decode())
+        # Only an escape can make a lone surrogate, and only brackets can make depth.
+        if b"\\u" in raw or raw.count(b"[") + raw.count(b"{") >= MAX_JSON_DEPTH:
+            _check(value, MAX_JSON_DEPTH)
     except (ValueError, RecursionError) as error:
         message = "not strict JSON"
         raise EncodingRefused(message) from error
@@ -43,9 +43,7 @@ def load(data: bytes | str) -> Any:  # noqa: ANN401 - JSON has no narrower type
 
 def dump(value: object) -> bytes:
     """Write the one compact form we emit: UTF-8, sorted names, no spaces."""
-    return json.dumps(
-        value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
-    ).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -61,15 +59,28 @@ def _no_constant(name: str) -> float:
     raise EncodingRefused(message)
 
 
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        message = "a JSON number that is too large"  # 1e999 would be read as infinity
+        raise EncodingRefused(message)
+    return value
+
+
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+)
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite
+)
+
+
 def _check(value: object, depth: int) -> None:
     if depth == 0:
         message = f"JSON deeper than {MAX_JSON_DEPTH}"
         raise EncodingRefused(message)
     if isinstance(value, str):
         value.encode()  # UnicodeEncodeError, a ValueError, for lone surrogates
-    elif isinstance(value, float) and not math.isfinite(value):
-        message = "a JSON number that is too large"  # 1e999 would be read as infinity
-        raise EncodingRefused(message)
     elif isinstance(value, list):
         for item in value:
             _check(item, depth - 1)

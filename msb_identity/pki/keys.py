@@ -136,7 +136,7 @@ class VerifyingKey(ABC):
         """
         return self.thumbprint[:KEY_ID_BYTES]
 
-    @property
+    @cached_property
     def key_id_text(self) -> str:
         """The key id in base64url, as `kid` of JWS and JWK."""
         return base64url(self.key_id)

@@ -14,7 +14,7 @@ from msb_identity.signin.stepup import ASSURANCE, Assurance
 from msb_identity.sso.sessions import Sessions
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from msb_identity.foundation.audit import Audit
     from msb_identity.foundation.protect import Protector
@@ -102,33 +102,28 @@ class SignInDesk:
         return made
 
     def refuse(
-        self,
-        refusal: tuple[str, str, str],
-        tried: Tried,
-        *,
-        now: datetime,
-        wait: timedelta | None = None,
+        self, refusal: tuple[str, str, str], tried: Tried, *, now: datetime
     ) -> SignInRefused:
         """Record a failed attempt and give the error to raise.
 
         The same is done, and takes as long, whether the attempt was on somebody's account or not.
-        wait: for how long attempts are not looked at; such a one stands in the log only.
+        Attempts that must wait are not looked at, and leave no trace: a flood of them would fill
+        the log.
         """
-        self.write(tried, refusal[0], now=now, shown=wait is None)
-        return SignInRefused(*refusal, retry_after=wait)
+        self.write(tried, refusal[0], now=now)
+        return SignInRefused(*refusal)
 
-    def write(self, tried: Tried, outcome: str, *, now: datetime, shown: bool = True) -> None:
-        """Write one attempt into the log and, where it is to be shown, the owner's history."""
+    def write(self, tried: Tried, outcome: str, *, now: datetime) -> None:
+        """Write one attempt into the owner's history and the log, as one."""
         with self._store.write(locks=()) as connection:
-            if shown:
-                self.history.add(
-                    connection,
-                    tried.owner or NOBODY,
-                    method=tried.method,
-                    outcome=outcome,
-                    origin=tried.origin,
-                    now=now,
-                )
+            self.history.add(
+                connection,
+                tried.owner or NOBODY,
+                method=tried.method,
+                outcome=outcome,
+                origin=tried.origin,
+                now=now,
+            )
             if self._audit is not None:
                 self._audit.record(
                     "sign-in",

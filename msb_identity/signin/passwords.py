@@ -133,8 +133,6 @@ class Passwords:
         counted = self._count(attempt, moment)
         owner = self._directory.find(name)
         tried = Tried(METHOD, name, owner, origin)
-        if isinstance(counted, timedelta):
-            raise self._desk.refuse(_TOO_MANY, tried, now=moment, wait=counted)
         right = self._is_right(owner, password)
         subject = self._directory.get(owner) if right and owner is not None else None
         if subject is None:
@@ -176,8 +174,6 @@ class Passwords:
         owner = session.subject
         tried = Tried(METHOD, owner, owner, Origin(address, session.device))
         counted = self._count(attempt, moment)
-        if isinstance(counted, timedelta):
-            raise self._desk.refuse(_TOO_MANY, tried, now=moment, wait=counted)
         if not self._is_right(owner, old):
             raise self._desk.refuse(_REFUSED, tried, now=moment)
         self._forgive(attempt, counted, moment)
@@ -216,11 +212,13 @@ class Passwords:
             this = passwords.c.subject == subject_id
             return connection.execute(delete(passwords).where(this)).rowcount == 1
 
-    def _count(self, attempt: Attempt, now: datetime) -> Counted | timedelta:
-        """Count an attempt before it is judged, or give how long it must wait."""
+    def _count(self, attempt: Attempt, now: datetime) -> Counted:
+        """Count an attempt before it is judged; SignInRefused where it must wait."""
         with self._store.write(locks=self._limits.locks(attempt)) as connection:
             wait = self._limits.wait(connection, TRIES, attempt, now)
-            return wait or self._limits.count(connection, TRIES, attempt, now)
+            if not wait:
+                return self._limits.count(connection, TRIES, attempt, now)
+        raise SignInRefused(*_TOO_MANY, retry_after=wait)
 
     def _forgive(self, attempt: Attempt, counted: Counted, now: datetime) -> None:
         with self._store.write(locks=self._limits.locks(attempt)) as connection:

@@ -206,11 +206,11 @@ class SmsSignIn:
             right = not wait and self._consume(connection, attempt.subject, code, moment)
             if not wait and not right:
                 self._limits.count(connection, TRIES, attempt, moment)
+        if wait:
+            raise SignInRefused(*_TOO_MANY_TRIES, retry_after=wait)
         owner = self._directory.find(mobile)
         # The number names who tried: whether it has an account is not for a failed try to tell.
         tried = Tried("sms", mobile, owner, Origin(address, device, place))
-        if wait:
-            raise self._desk.refuse(_TOO_MANY_TRIES, tried, now=moment, wait=wait)
         subject = self._directory.get(owner) if right and owner is not None else None
         if subject is None:
             raise self._desk.refuse(_REFUSED, tried, now=moment)

@@ -102,7 +102,7 @@ def require(
     if level is not None and session.level < level:
         raise _step_up("level-too-low", wanted, (), level)
     is_old = max_age is not None and moment - session.auth_time > max_age
-    if assurance.rank(session.acr) < assurance.rank(wanted):
+    if acr is not None and assurance.rank(session.acr) < assurance.rank(acr):
         # An old factor does not count where a fresh sign-in is asked for.
         ways = every_way if is_old else assurance.ways(wanted, session.amr)
         raise _step_up("too-weak", wanted, ways, session.level)

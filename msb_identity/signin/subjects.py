@@ -9,18 +9,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from sqlalchemy import select
+
 from msb_identity.envelopes import cbor
-from msb_identity.errors import IdentifierRefused
+from msb_identity.errors import IdentifierRefused, StaffRefused
 from msb_identity.people import Accounts, Identifier, IdentifierKind
+from msb_identity.people.identifiers import check_credit_code
 from msb_identity.people.records import find_holder
+from msb_identity.people.staff import check_number
+from msb_identity.people.tables import staff
 from msb_identity.sso.sessions import SubjectKind
 
 if TYPE_CHECKING:
     from msb_identity.foundation.protect import Protector
     from msb_identity.foundation.store import Store
+    from msb_identity.people.firms import Firms
+    from msb_identity.people.staff import Staff
 
 NAME_DOMAIN = "sign-in-name"
 """The domain of the HMACs that stand for names where attempts are counted."""
+NO_LEVEL = 0
+"""The real-name level of accounts that are no natural person's: below every level of a scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +115,71 @@ class PeopleDirectory:
         return (found.name, *(held.identifier.value for held in found.identifiers))
 
 
+class StaffDirectory:
+    """Members of staff, by staff number (工号); who has left is nobody."""
+
+    kind = SubjectKind.STAFF
+
+    def __init__(self, store: Store, protector: Protector, members: Staff) -> None:
+        """Use the staff of a store and the protector's key of NAME_DOMAIN."""
+        self._store, self._protector, self._members = store, protector, members
+
+    def mark(self, name: str) -> bytes:
+        """Give the HMAC of the number."""
+        return self._protector.index(NAME_DOMAIN, cbor.encode(["staff", _staff_number(name)]))
+
+    def find(self, name: str) -> str | None:
+        """Find a member of staff by the number, without opening what is known of one."""
+        query = select(staff.c.id).where(staff.c.number == _staff_number(name))
+        with self._store.read() as connection:
+            found: str | None = connection.scalar(query)
+        return found
+
+    def get(self, subject_id: str) -> Subject | None:
+        """Find a member of staff who has not left."""
+        found = self._members.get(subject_id)
+        if found is None or found.has_left:
+            return None
+        return Subject(found.id, self.kind, NO_LEVEL)
+
+    def personal_texts(self, subject_id: str) -> tuple[str, ...]:
+        """Give name and number."""
+        found = self._members.get(subject_id)
+        return () if found is None else (found.name, found.number)
+
+
+class FirmDirectory:
+    """Firms (法人), by credit code: they sign in themselves only by a certificate of their own."""
+
+    kind = SubjectKind.FIRM
+
+    def __init__(self, protector: Protector, firms: Firms) -> None:
+        """Use the firms of a store and the protector's key of NAME_DOMAIN."""
+        self._protector, self._firms = protector, firms
+
+    def mark(self, name: str) -> bytes:
+        """Give the HMAC of the credit code in its one form."""
+        code = check_credit_code(name)
+        return self._protector.index(NAME_DOMAIN, cbor.encode(["firm", code]))
+
+    def find(self, name: str) -> str | None:
+        """Find a firm by its credit code, which is public: one query, open or closed or none."""
+        found = self._firms.by_credit_code(name)
+        return None if found is None else found.id
+
+    def get(self, subject_id: str) -> Subject | None:
+        """Find a firm that is not closed."""
+        found = self._firms.get(subject_id)
+        if found is None or found.closed_at is not None:
+            return None
+        return Subject(found.id, self.kind, NO_LEVEL)
+
+    def personal_texts(self, subject_id: str) -> tuple[str, ...]:
+        """Give name and credit code."""
+        found = self._firms.get(subject_id)
+        return () if found is None else (found.name, found.credit_code)
+
+
 def directory_of(store: Store, protector: Protector, accounts: Accounts | Directory) -> Directory:
     """Give the directory of persons' accounts, or what is one already."""
     if isinstance(accounts, Accounts):
@@ -119,3 +193,11 @@ def _identifier(name: str) -> Identifier:
         return Identifier.of(IdentifierKind.MOBILE, name)
     except IdentifierRefused:
         return Identifier.of(IdentifierKind.IDENTITY_NUMBER, name)
+
+
+def _staff_number(name: str) -> str:
+    try:
+        return check_number(name)
+    except StaffRefused as error:
+        zh, en = "工号格式不正确", "this is no staff number"
+        raise IdentifierRefused("form", zh, en) from error

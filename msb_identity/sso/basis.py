@@ -32,6 +32,9 @@ def cut_off_name(kind: Ended, id_: str) -> str:
     return f"{kind}:{id_}"
 
 
+_SESSION, _SUBJECT, _CLIENT, _MANDATE, _GRANT, _TOKEN = (cut_off_name(kind, "") for kind in Ended)
+
+
 @dataclass(frozen=True, slots=True)
 class Basis:
     """The names of what a token rests on, and when it was made.
@@ -56,17 +59,12 @@ class Basis:
         token_id: str | None = None,
     ) -> Basis:
         """Name what there is; iat: NumericDate, whole seconds; actor: who acts for `sub`."""
-        good = {Ended.SESSION: sid, Ended.MANDATE: mandate, Ended.TOKEN: token_id}
+        named = ((_SESSION, sid), (_MANDATE, mandate), (_TOKEN, token_id))
         grant = None if sid is None or client is None else f"{sid}/{client}"
-        until = (
-            (Ended.SUBJECT, sub),
-            (Ended.SUBJECT, actor),
-            (Ended.CLIENT, client),
-            (Ended.GRANT, grant),
-        )
+        until = ((_SUBJECT, sub), (_SUBJECT, actor), (_CLIENT, client), (_GRANT, grant))
         return cls(
-            tuple(cut_off_name(kind, id_) for kind, id_ in good.items() if id_ is not None),
-            tuple(cut_off_name(kind, id_) for kind, id_ in until if id_ is not None),
+            tuple([prefix + id_ for prefix, id_ in named if id_ is not None]),
+            tuple([prefix + id_ for prefix, id_ in until if id_ is not None]),
             iat,
         )
 

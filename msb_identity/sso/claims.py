@@ -8,16 +8,13 @@ stands in `act`: the subject is the firm, the actor the person, with the mandate
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from msb_identity.foundation.clock import from_seconds
 from msb_identity.sso.basis import Basis
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type (RFC 9068 section 2.1), not a secret
 TOKEN_LIFE = timedelta(minutes=10)
@@ -33,6 +30,9 @@ _LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
 # A text that can be shown: no control characters, so that no terminal obeys it.
 Text = Annotated[str, Field(min_length=1, max_length=1_000, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 Time = Annotated[int, Field(ge=0, le=_LAST_SECOND)]
+
+
+_moment = partial(datetime.fromtimestamp, tz=UTC)  # what is a Time lies within its years
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +134,8 @@ class Claims(BaseClaims):
     @property
     def missing(self) -> tuple[str, ...]:
         """Names of claims of a sign-in that are not there, although they must be."""
+        if None not in (self.sid, self.acr, self.amr, self.auth_time):
+            return ()
         missing = tuple(name for name in _OF_SIGN_IN if getattr(self, name) is None)
         alone = missing == _OF_SIGN_IN and self.act is None and self.sub == self.client_id
         return () if alone else missing
@@ -167,9 +169,9 @@ class Claims(BaseClaims):
             session_id=self.sid,
             acr=self.acr,
             amr=tuple(self.amr or ()),
-            auth_time=None if self.auth_time is None else from_seconds(self.auth_time),
-            issued_at=from_seconds(self.iat),
-            expires_at=from_seconds(self.exp),
+            auth_time=None if self.auth_time is None else _moment(self.auth_time),
+            issued_at=_moment(self.iat),
+            expires_at=_moment(self.exp),
             token_id=self.jti,
             scope=tuple((self.scope or "").split()),
             roles=tuple(self.roles),

@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from msb_identity.foundation.report import Report
+    from msb_identity.foundation.report import ReportBuilder
     from msb_identity.pki.keys import VerifyingKey
     from msb_identity.sso.basis import Basis
     from msb_identity.sso.claims import VerifiedToken
@@ -29,18 +27,19 @@ _DIGEST_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class SeenToken:
-    """A token that was good; begins, ends: between these times it can be good again.
+    """A token that was good; begins, ends: between these seconds it can be good again.
 
-    cut: what the source of cut-offs answered: False, or None where there is none.
+    found: the steps it passed. cut: what the source of cut-offs answered: False, or None where
+    there is none.
     """
 
     verified: VerifiedToken
-    report: Report
-    basis: Basis
+    found: ReportBuilder
+    basis: Basis | None
     key_id: str
     key: VerifyingKey
-    begins: datetime
-    ends: datetime
+    begins: float
+    ends: float
     cut: bool | None
 
 

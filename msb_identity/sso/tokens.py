@@ -18,7 +18,7 @@ from msb_identity.envelopes.jwk import verifying_key_from_jwk
 from msb_identity.envelopes.keyfiles import read_public_file
 from msb_identity.errors import FetchRefused, KeyRefused, Refused, SignInRefused, StoreError
 from msb_identity.foundation import strict_json
-from msb_identity.foundation.clock import aware, from_seconds, seconds
+from msb_identity.foundation.clock import aware, seconds
 from msb_identity.foundation.report import ReportBuilder, Verdict
 from msb_identity.pki.keys import SigningKey
 from msb_identity.sso import token_checks
@@ -274,77 +274,91 @@ class TokenVerifier:
         `validity`, `session`. A key that is not known leaves the token indeterminate. The report
         discloses what a token with a good signature says, and nothing personal.
         """
-        return self._judge(token, aware(now))[0]
+        builder, said, _ = self._judge(token, aware(now))
+        return _report(builder, said)
 
     def verify(self, token: str, *, now: datetime | None = None) -> VerifiedToken:
         """Give what a good token says; raises Refused, with the report, for any other."""
-        report, verified = self._judge(token, aware(now))
-        if verified is None or report.verdict is not Verdict.VALID:
-            raise Refused(report)
-        return verified
+        builder, said, good = self._judge(token, aware(now))
+        if said is None or not good:
+            raise Refused(_report(builder, said))
+        return said
 
-    def _judge(self, token: str, now: datetime) -> tuple[Report, VerifiedToken | None]:
-        """Take what is known of a token seen before, where it still holds; else examine it."""
+    def _judge(self, token: str, now: datetime) -> tuple[ReportBuilder, VerifiedToken | None, bool]:
+        """Take what is known of a token seen before, where it still holds; else examine it.
+
+        Gives the steps, what the token says if its signature is good, and whether all is good.
+        """
         digest = self._seen.digest(token)
-        seen = None if digest is None else self._seen.find(digest)
-        if digest is None or seen is None:
-            return self._examine(token, digest, now)
-        if self._still_holds(seen, now):
-            return seen.report, seen.verified
-        self._seen.forget(digest)
-        return self._examine(token, digest, now)
+        if digest is not None and (seen := self._seen.find(digest)) is not None:
+            if self._still_holds(seen, now):
+                return seen.found, seen.verified, True
+            self._seen.forget(digest)
+        builder = ReportBuilder("token", required=STEPS, sentences=SENTENCES)
+        examined = self._examine(builder, token, now)
+        if examined is None:
+            return builder, None, False
+        good = builder.verdict is Verdict.VALID
+        if good and digest is not None:
+            self._seen.keep(digest, examined)
+        return builder, examined.verified, good
 
     def _still_holds(self, seen: SeenToken, now: datetime) -> bool:
         """Whether nothing that can change has changed since the token was found good."""
         try:
             key = self._keys.get(seen.key_id)
-            cut = None if self._cutoffs is None else self._cutoffs.is_cut(seen.basis)
+            cut = None
+            if self._cutoffs is not None and seen.basis is not None:
+                cut = self._cutoffs.is_cut(seen.basis)
             fault = token_checks.session_fault(seen.verified.session, self._sessions, now)
         except (StoreError, FetchRefused):
             return False
         same = (key is seen.key or key == seen.key) and cut is seen.cut and fault is None
-        return same and seen.begins <= now < seen.ends
+        return same and seen.begins <= now.timestamp() < seen.ends
 
-    def _examine(
-        self, token: str, digest: bytes | None, now: datetime
-    ) -> tuple[Report, VerifiedToken | None]:
-        """Walk through the steps in order."""
-        builder = ReportBuilder("token", required=STEPS, sentences=SENTENCES)
+    def _examine(self, builder: ReportBuilder, token: str, now: datetime) -> SeenToken | None:
+        """Walk through the steps in order; give what the token says once its signature is good."""
         jws = token_checks.read_jws(builder, token)
         if jws is None:
-            return builder.conclude(), None
+            return None
         claims = token_checks.read_claims(builder, jws, Claims)
         key = token_checks.find_key(builder, jws, self._keys)
         signed = key is not None and token_checks.check_signature(builder, jws, key)
         token_checks.check_type(builder, jws, (TOKEN_TYPE,), "not-an-access-token")
         if claims is None:
-            return builder.conclude(), None
+            return None
         # What follows is also said of an unsigned claim, as a help to find the fault.
         token_checks.check_issuer(builder, claims, self.issuer)
         token_checks.check_audience(builder, claims, self.audience)
         # Cut-offs are kept for as long as a token may live, and no longer.
         token_checks.check_validity(builder, claims, now, longest=MAX_TOKEN_LIFE)
         if key is None or not signed:
-            return builder.conclude(), None
-        cut = token_checks.check_session(builder, claims, self._cutoffs, self._sessions, now)
-        token_checks.disclose(builder, claims)
-        report, verified = builder.conclude(), claims.verified()
-        if digest is not None and report.verdict is Verdict.VALID:
-            begins = from_seconds(max(claims.iat, claims.nbf)) - CLOCK_TOLERANCE
-            self._seen.keep(
-                digest,
-                SeenToken(
-                    verified=verified,
-                    report=report,
-                    basis=claims.basis,
-                    key_id=jws.key_id or "",
-                    key=key,
-                    begins=begins,
-                    ends=verified.expires_at,
-                    cut=cut,
-                ),
-            )
-        return report, verified
+            return None
+        basis = None if self._cutoffs is None else claims.basis
+        cut = token_checks.check_session(
+            builder,
+            claims.session,
+            basis=basis,
+            cutoffs=self._cutoffs,
+            sessions=self._sessions,
+            now=now,
+        )
+        return SeenToken(
+            verified=claims.verified(),
+            found=builder,
+            basis=basis,
+            key_id=jws.key_id or "",
+            key=key,
+            begins=max(claims.iat, claims.nbf) - CLOCK_TOLERANCE.total_seconds(),
+            ends=claims.exp,
+            cut=cut,
+        )
+
+
+def _report(builder: ReportBuilder, said: VerifiedToken | None) -> Report:
+    if said is not None:
+        token_checks.disclose(builder, said)
+    return builder.conclude()
 
 
 def _recorded(claims: Mapping[str, Any]) -> dict[str, Any]:

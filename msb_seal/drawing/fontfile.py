@@ -32,6 +32,7 @@ _CHECKSUM_MAGIC = 0xB1B0AFBA
 _HEAD_MAGIC = 0x5F0F3CF5
 _FIXED_ONE = 0x00010000
 _CHARSET, _SELECTION, _CHARSTRINGS, _FONTS = b"\x0f", b"\x0c\x25", b"\x11", b"\x0c\x24"
+_KEPT_FONTS = 16
 _MADE = 3_660_681_600  # 2020-01-01 in seconds since 1904: the same file every time
 
 
@@ -56,9 +57,7 @@ class PreparedFont:
         self.font = font
         self.name = name or font.family
         self._units = font.units_per_em
-        self._glyphs: dict[str, _Glyph] = {}
-        self._advances: dict[str, float] = {}
-        self._fixed = _FixedTables.of(font)
+        self._glyphs, self._advances, self._fixed = _kept(font)
 
     @classmethod
     def load(cls, source: str | FilePath = "song", *, name: str = "") -> PreparedFont:
@@ -129,6 +128,12 @@ class PreparedFont:
         program = pen.getCharString()
         program.compile()
         return bytes(program.bytecode)
+
+
+@lru_cache(_KEPT_FONTS)
+def _kept(font: Font) -> tuple[dict[str, _Glyph], dict[str, float], _FixedTables]:
+    """Give where a font's glyphs and advances are kept, whoever prepares it, and its tables."""
+    return {}, {}, _FixedTables.of(font)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from fontTools.ttLib import TTFont
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
     from msb_seal.drawing.fonts import Font
 
-_KEPT_FONTS = 16
 _RANGES_AT_ONCE = 100  # 9.10.3 with the CMap specification's limit for one bfchar section
 _STEM_WEIGHT = 80  # asked for, used only where a font is replaced; ours is embedded
 _SYMBOLIC = 4  # Table 123, bit 3: its characters are beyond Latin
@@ -40,7 +38,7 @@ class FontObjects:
 def font_objects(font: Font, text: str) -> FontObjects:
     """Prepare a font for the characters of a text; DrawingRefused where it lacks one."""
     characters = sorted(set(text))
-    data = _prepared(font).subset(characters)
+    data = PreparedFont(font).subset(characters)
     # A CID-keyed font whose nth character, in their order, is glyph and CID n (9.7.4.2).
     codes = {character: code for code, character in enumerate(characters, 1)}
     widths = {character: font.advance(character) * 1000 for character in codes}
@@ -60,11 +58,6 @@ def font_objects(font: Font, text: str) -> FontObjects:
         codes=codes,
         widths=widths,
     )
-
-
-@lru_cache(_KEPT_FONTS)
-def _prepared(font: Font) -> PreparedFont:
-    return PreparedFont(font)
 
 
 def _descriptor(font: Font, name: str) -> str:

@@ -8,17 +8,15 @@ that a cross-reference names, to the cross-references, or to nothing; and no ent
 from __future__ import annotations
 
 import re
-from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from msb_seal.errors import PdfRefused
 from msb_seal.pdf.revisions import FREE, PACKED, PLAIN
 from msb_seal.pdf.syntax import DUPLICATE_KEY, Ref, Stream, skip_blank
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from msb_seal.pdf.revisions import Entry, Revision, Section
+    from msb_seal.pdf.revisions import Entry, PdfBytes, Revision, Section
     from msb_seal.pdf.syntax import PdfValue
 
 _ENDS: Final = re.compile(
@@ -31,7 +29,6 @@ _TABLE: Final = re.compile(
 )
 """A table whose rows are of 20 bytes each (7.5.4); of others, readers repair the file."""
 _AFTER: Final = re.compile(rb"[\x00\t\n\x0c\r ]*(?:%%EOF[\x00\t\n\x0c\r ]*)?")
-MAX_READ = 5_000
 _MAX_TAIL: Final = 1_024
 """So many bytes from the end readers look for the last startxref."""
 _OBJECT_INSIDE: Final = re.compile(rb"\d[\x00\t\n\x0c\r ]+\d+[\x00\t\n\x0c\r ]+obj\b|\btrailer\b")
@@ -57,18 +54,17 @@ def ambiguities(before: Revision, after: Revision) -> Iterator[str]:
     yield from _between(before.end, after, extents, added)
 
 
-def doubled_entries(revision: Revision) -> Iterator[int]:
-    """Give the numbers of objects in which an entry stands twice: readers take either.
+def doubled_entries(file: PdfBytes) -> Iterator[int]:
+    """Give the numbers of objects with an entry that stands twice: readers take either.
 
-    Of files with more than MAX_READ objects, so many are looked at.
+    Of all that was read: catalog, pages, what they draw, fields. What was not, fonts for one, is
+    not read for this alone.
     """
-    for number, entry in islice(revision.entries.items(), MAX_READ):
-        try:
-            if entry.kind != FREE and has_twice(revision.load(number, entry)):
-                yield number
-        except PdfRefused as error:
-            if error.code == "limit":
-                raise
+    for parsed in file.parsed.values():
+        if has_twice(parsed.value):
+            yield parsed.number
+    for packed in file.packed.values():
+        yield from (number for number, value in packed if has_twice(value))
 
 
 def _is_regular(after: Revision, section: Section) -> bool:

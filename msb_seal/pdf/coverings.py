@@ -7,6 +7,7 @@ Rules: docs/decisions/pdf-verification.md.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from msb_seal.pdf.revisions import PdfBytes, Revision
     from msb_seal.pdf.syntax import PdfValue
 
+MAX_SECONDS = 30
+"""For all signatures of a file together, by the clock; those that are left stay undecided."""
 MAX_SHARE = 1 / 3
 """Of its page: how much a signature that is no page of its own may cover."""
 _MOST = 0.8
@@ -44,6 +47,7 @@ def find_coverings(cases: Sequence[Case], file: PdfBytes) -> list[Covering]:
     """Tell what each signature hides of the page as the one before it left it."""
     found: list[Covering] = []
     earlier: Revision | None = None
+    until = time.monotonic() + MAX_SECONDS
     for case in cases:
         now = case.range.revision
         if now is None:
@@ -51,12 +55,19 @@ def find_coverings(cases: Sequence[Case], file: PdfBytes) -> list[Covering]:
         if earlier is not None and earlier.end < now.end:
             name = case.found.field.name
             try:
+                _check_time(until)
                 found += _coverings(name, case, earlier, now, file)
             except PdfRefused as error:
                 what = f"field {name}: what it covers cannot be drawn ({error.en})"
                 found.append(Covering(now.end, is_forbidden=False, what=what))
         earlier = now
     return found
+
+
+def _check_time(until: float) -> None:
+    if time.monotonic() >= until:
+        code = "limit"
+        raise PdfRefused(code, "耗时过长", f"drawing took more than {MAX_SECONDS} s")
 
 
 def _coverings(
@@ -97,12 +108,13 @@ def places_of(
     for ref in pages if wanted else ():
         for value in revision.array(revision.dictionary(ref).get("Annots")):
             if isinstance(value, Ref) and value in wanted:
-                box = _corners(revision, revision.dictionary(value).get("Rect"))
+                box = corners(revision, revision.dictionary(value).get("Rect"))
                 if box is not None:
                     yield ref, box
 
 
-def _corners(revision: Revision, value: PdfValue) -> Corners | None:
+def corners(revision: Revision, value: PdfValue) -> Corners | None:
+    """Read a rectangle; None for what is none."""
     numbers = [revision.resolve(one) for one in revision.array(value)]
     edges = [float(one) for one in numbers if isinstance(one, int | float)]
     if len(edges) != 4 or len(numbers) != 4:  # noqa: PLR2004 - two corners
@@ -113,7 +125,7 @@ def _corners(revision: Revision, value: PdfValue) -> Corners | None:
 
 def _share(revision: Revision, page: Ref, box: Corners) -> float:
     """Give how much of its page a rectangle takes."""
-    media = _corners(revision, inherited(revision, revision.dictionary(page), "MediaBox"))
+    media = corners(revision, inherited(revision, revision.dictionary(page), "MediaBox"))
     if media is None:
         return 0
     area = (media[2] - media[0]) * (media[3] - media[1])

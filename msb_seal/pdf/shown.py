@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from msb_seal.errors import PdfRefused
-from msb_seal.pdf.coverings import places_of
+from msb_seal.pdf.coverings import corners, places_of
 from msb_seal.pdf.drawn.asking import ask
 from msb_seal.pdf.drawn.pages import POINTS_PER_MM
 from msb_seal.pdf.drawn.seals import MAX_DRAWN_PAGES, is_as_large_as_a_seal
@@ -36,7 +36,7 @@ def tell_pictures(builder: ReportBuilder, cases: Sequence[Case], revision: Revis
         pages = pages_of(revision)
         searched = dict(islice(pages.items(), MAX_SEARCHED_PAGES))
         suspects, found = _find(cases, revision, searched)
-        worn = [one.found.field.name for one in cases if _wears_picture(one, revision, searched)]
+        worn = [one.found.field.name for one in cases if _wears_picture(one, revision)]
     except PdfRefused as error:
         builder.warning(_STEP, "not-searched", error.en)
         return
@@ -77,14 +77,13 @@ def _find(
     return len(suspects), found
 
 
-def _wears_picture(case: Case, revision: Revision, pages: Mapping[Ref, int]) -> bool:
+def _wears_picture(case: Case, revision: Revision) -> bool:
     """Whether a signature that is no seal shows an image as large as a seal."""
     if case.is_seal:
         return False
-    widgets = [one for one in case.found.field.widgets if isinstance(one, Ref)]
-    boxes = [box for _, box in places_of(revision, widgets, pages)]
-    large = any(
-        is_as_large_as_a_seal((x2 - x1) / POINTS_PER_MM, (y2 - y1) / POINTS_PER_MM)
-        for x1, y1, x2, y2 in boxes
-    )
-    return large and any(shows_picture(revision, revision.dictionary(one)) for one in widgets)
+    for widget in (revision.dictionary(one) for one in case.found.field.widgets):
+        x1, y1, x2, y2 = corners(revision, widget.get("Rect")) or (0, 0, 0, 0)
+        size = (x2 - x1) / POINTS_PER_MM, (y2 - y1) / POINTS_PER_MM
+        if is_as_large_as_a_seal(*size) and shows_picture(revision, widget):
+            return True
+    return False

@@ -40,6 +40,7 @@ MAX_PDF_BYTES = 100_000_000
 MAX_SIGNATURES = 100
 """A crafted chain costs some 200 signature checks, and every signature has one."""
 MAX_ENDS_TRIED = 10
+MAX_TOLD = 5
 _HEAD = b"%PDF-"
 _END = re.compile(
     rb"startxref[\x00\t\n\x0c\r ]+\d{1,12}[\x00\t\n\x0c\r ]+%%EOF[\t ]*(?:\r\n|\r|\n)?"
@@ -123,6 +124,8 @@ def _tell_all(
         builder.add_signature(report)
     _tell_coverage(builder, cases, strays)
     tell_pictures(builder, cases, around.latest)
+    if doubled := sorted(set(islice(doubled_entries(around.file), MAX_TOLD))):
+        builder.unknown("format", "doubled-entry", ", ".join(map(str, doubled)))
 
 
 def _read(builder: ReportBuilder, file: PdfBytes) -> tuple[Revision | None, bool]:
@@ -169,8 +172,6 @@ def _judge(cases: list[Case], around: Circumstances) -> list[Report]:
 def _tell_format(builder: ReportBuilder, revision: Revision, cases: list[Case]) -> None:
     catalog, data = revision.catalog, revision.file.data
     own = [case for case in cases if case.found.field.name]
-    if doubled := list(islice(doubled_entries(revision), 5)):
-        builder.unknown("format", "doubled-entry", ", ".join(map(str, doubled)))
     if "XFA" in revision.dictionary(catalog.get("AcroForm")):
         builder.unknown("format", "xfa")
     scripts = revision.dictionary(catalog.get("Names")).get("JavaScript")

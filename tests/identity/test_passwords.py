@@ -18,12 +18,14 @@ from msb_identity.signin.password_policy import COMMON, PasswordPolicy, normal_f
 from msb_identity.signin.passwords import Passwords, passwords
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Engine, MetaData
 
     from msb_identity.people import Person
-    from tests.identity.conftest import Race, World
+    from tests.databases import PreparedFiles
+    from tests.identity.conftest import World
 
 HOME, ELSEWHERE = "192.0.2.1", "198.51.100.7"
 UNKNOWN = "13900139000"
@@ -42,6 +44,14 @@ class CountingHasher(Hasher):
     def matches(self, kept: str | None, password: bytes) -> bool:
         self.compared += 1
         return super().matches(kept, password)
+
+
+@pytest.fixture
+def prepared_url(
+    tmp_path: Path, prepared_files: PreparedFiles, store_tables: Sequence[MetaData]
+) -> str:
+    """On SQLite alone: what depends on the database is in test_sign_in_races.py."""
+    return prepared_files.new(tmp_path / "store.sqlite", *store_tables)
 
 
 def desk_of(world: World, hasher: Hasher | None = None) -> Passwords:
@@ -360,42 +370,6 @@ def test_setting_checks_against_the_accounts_own_numbers(world: World) -> None:
     with pytest.raises(PasswordRefused) as refused:
         desk_of(world).set(person.id, world.number, now=world.now)
     assert refused.value.code == "personal"
-
-
-RACE = """
-from datetime import datetime
-from pathlib import Path
-from msb_identity.errors import SignInRefused
-from msb_identity.foundation.protect import Protector
-from msb_identity.foundation.store import Store
-from msb_identity.people import Accounts
-from msb_identity.signin.hashing import HashCost, Hasher
-from msb_identity.signin.passwords import Passwords
-url, keys, mobile, now = arguments
-store = Store.open(url)
-protector = Protector.from_folder(store, Path(keys))
-hasher = Hasher(HashCost(time=1, memory_kib=64, lanes=1))
-desk = Passwords(store, protector, Accounts(store, protector), hasher=hasher)
-go()
-answers = []
-for _ in range(6):
-    try:
-        desk.sign_in(mobile, "wrong", address="192.0.2.1", now=datetime.fromisoformat(now))
-    except SignInRefused as error:
-        answers.append(error.code)
-print(" ".join(answers))
-"""
-
-
-@pytest.mark.usefixtures("person")
-def test_guesses_in_parallel_are_never_more_than_the_tries_allowed(
-    world: World, race: Race
-) -> None:
-    arguments = (world.url, str(world.folder / "keys"), world.mobile, world.now.isoformat())
-    answers = " ".join(race(RACE, *arguments, processes=3)).split()
-    assert len(answers) == 18
-    assert answers.count("password-refused") == 5
-    assert answers.count("too-many-tries") == 13
 
 
 def test_what_is_kept_of_an_attempt_is_no_password(world: World, person: Person) -> None:

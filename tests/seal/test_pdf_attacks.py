@@ -232,6 +232,15 @@ def test_a_choice_is_not_moved_apart_from_its_value() -> None:
     assert outcome(check(updated(data, shown))) == (Outcome.FAILED, "changed")
 
 
+def test_of_a_choice_with_words_of_its_own_the_words_are_shown() -> None:
+    pairs = CHOICE.replace(b"[(100)(900)]", b"[[(a)(100)][(b)(900)]]")
+    data = signed(document({7: pairs % (b"a", b"/I[0]", 8), 8: look(b"100")}))
+    shown = {7: pairs % (b"b", b"/I[1]", 30), 30: look(b"900")}
+    assert outcome(check(updated(data, shown))) == (Outcome.OK, "allowed")
+    other = {7: pairs % (b"b", b"/I[1]", 30), 30: look(b"b")}
+    assert outcome(check(updated(data, other))) == (Outcome.FAILED, "changed")
+
+
 DOC_MDP = (
     b"/Reference[<</Type/SigRef/TransformMethod/DocMDP"
     b"/TransformParams<</Type/TransformParams/V/1.2/P 1>>>>]"

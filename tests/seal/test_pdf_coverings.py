@@ -10,6 +10,7 @@ import pytest
 from msb_identity.foundation.report import Outcome, Verdict
 from msb_identity.pki.keys import KeyKind
 from msb_identity.x509.trust import TrustStore
+from msb_seal.pdf import coverings
 from msb_seal.pdf.verify import check_pdf
 from msb_seal.pictures import RoundSeal, draw
 from msb_seal.placement import At, Straddle
@@ -110,6 +111,14 @@ def test_an_appearance_put_over_the_page_before_it_is_signed_hides_all_the_same(
     objects = {3: PAGE % fields, 5: FORM % fields, 40: field, **HIDING["a white box"]}
     found = report(updated(signed(document()), objects), replace(SECOND, more={4: BASE[4]}))
     assert told(found)[0] is Outcome.FAILED
+
+
+def test_what_cannot_be_drawn_in_time_is_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coverings, "MAX_SECONDS", 0)
+    found = report(signed(document()), replace(SECOND, more=HIDING["a white box"]))
+    outcome, detail = told(found)
+    assert (outcome, "cannot be drawn" in detail) == (Outcome.UNKNOWN, True)
+    assert found.verdict is Verdict.INDETERMINATE
 
 
 def round_seal(name: str) -> SealPicture:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,12 +13,25 @@ from msb_identity.foundation.report import Verdict
 from msb_seal.pdf.verify import check_pdf
 from tests.identity.authorities import NOW, trusting
 from tests.seal.forging import stamping
-from tests.seal.pdf_files import ROOT, Sign, document, signed, stamp
+from tests.seal.pdf_documents import seen
+from tests.seal.pdf_files import (
+    FIELD,
+    ROOT,
+    Sign,
+    document,
+    look,
+    signed,
+    stamp,
+    stream,
+    updated,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SEED = 20_261_122
+MAX_MUTANT_SECONDS = 5
+"""Of processor time, for files of some 100 KB; reading itself ends after MAX_SECONDS."""
 TRUST = trusting(ROOT, stamping().root)
 NASTY = (
     b"", b"0", b"-1", b"99999999999", b"1e9", b"<<", b">>", b"[", b"]", b"(", b")", b"<", b">",
@@ -68,7 +82,9 @@ def test_four_hundred_mutants_raise_nothing_and_are_never_valid_when_signed_byte
     for _ in range(400):
         original = generator.choice(samples)
         data = mutant(original, generator)
+        before = time.process_time()
         report = check_pdf(data, trust=TRUST, at=NOW)
+        assert time.process_time() - before < MAX_MUTANT_SECONDS
         report.as_json()
         verdicts.append(report.verdict)
         if report.verdict is Verdict.VALID:
@@ -112,3 +128,34 @@ def test_what_repeats_without_end_costs_little_and_proves_nothing(tail: bytes) -
     for whole in (data + tail, data + tail + last):
         assert check_pdf(whole, trust=TRUST, at=NOW).verdict is not Verdict.INVALID
     assert check_pdf(data, trust=TRUST, at=NOW).verdict is Verdict.VALID
+
+
+def filled_and_countersigned() -> bytes:
+    """Signed, filled in, countersigned with a seal over the page, and stamped with the time."""
+    filled = updated(signed(document()), {7: FIELD % (b"12", 30), 30: look(b"12")})
+    seal = stream(b"1 0 0 RG 2 w 9 9 90 90 re S", b"/Type/XObject/Subtype/Form/BBox[0 0 99 99]")
+    again = Sign(
+        field_number=40,
+        name=b"Sig2",
+        fields=b"7 0 R 20 0 R 40 0 R",
+        widget=b"/Rect[60 660 159 759]/AP<</N 50 0 R>>",
+        more={50: seal},
+    )
+    return signed(filled, again)
+
+
+def test_mutants_of_what_was_added_after_signing_show_nothing_new_and_stay_valid() -> None:
+    """Whatever is valid shows the pages of the original, letter by letter and pixel by pixel."""
+    data, generator = filled_and_countersigned(), random.Random(SEED + 1)
+    first = data.index(b"%%EOF") + 6
+    since = data.index(b"%%EOF", first) + 6
+    assert check_pdf(data, trust=TRUST, at=NOW).verdict is Verdict.VALID
+    shown = seen(data).tobytes()
+    verdicts = []
+    for _ in range(150):
+        changed = data[:since] + mutant(data[since:], generator)
+        report = check_pdf(changed, trust=TRUST, at=NOW)
+        verdicts.append(report.verdict)
+        if report.verdict is Verdict.VALID:
+            assert seen(changed).tobytes() == shown
+    assert Verdict.INVALID in verdicts

@@ -94,12 +94,15 @@ def test_a_seal_may_stand_in_contents(kind: KeyKind) -> None:
     assert ("document-digest", "changed") in failures(changed)
 
 
-def test_a_kind_that_nobody_knows_is_told_and_left_open() -> None:
-    report = check(signed(document(), Sign(sub_filter=b"Vendor.Own")))
+@pytest.mark.parametrize(
+    "kind", [b"Vendor.Own", b"adbe.x509.rsa_sha1", b"GM.sm2sealx", b"ETSI.CAdES", b"adbe.pkcs7.s5"]
+)
+def test_a_kind_that_nobody_knows_is_told_and_left_open(kind: bytes) -> None:
+    report = check(signed(document(), Sign(sub_filter=kind)))
     assert report.verdict is Verdict.INDETERMINATE
     unknown = [step for step in report.signatures[0].steps if step.outcome is Outcome.UNKNOWN]
     assert [(step.id, step.code, step.detail) for step in unknown] == [
-        ("format", "sub-filter", "Vendor.Own")
+        ("format", "sub-filter", kind.decode())
     ]
     assert report.signatures[0].step("coverage").outcome is Outcome.OK
 

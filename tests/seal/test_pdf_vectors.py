@@ -70,6 +70,29 @@ def test_every_row_of_the_table_is_checked(vectors: Path) -> None:
     assert len(list(rows())) > 25, vectors
 
 
+FILES = sorted({row.file for row in rows()})
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_without_trust_or_with_another_root_no_vector_is_valid(vectors: Path, name: str) -> None:
+    wrong = "pdf/own/own_sm2_root.crt" if "sm2" not in name else "pdf/own/own_root.crt"
+    for trust in ("-", wrong):
+        report = check(vectors, name, trust=trust, at="2026-12-01T00:00:00+00:00")
+        assert report.verdict is not Verdict.VALID, report.as_text()
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("root", ["pdf/own/own_root.crt", "pdf/own/own_sm2_root.crt"])
+@pytest.mark.parametrize("at", ["1990-01-01T00:00:00+00:00", "2060-01-01T00:00:00+00:00"])
+def test_at_times_when_no_certificate_was_good_no_vector_is_valid(
+    vectors: Path, name: str, root: str, at: str
+) -> None:
+    report = check(vectors, name, trust=root, at=at)
+    proven = {one.step("signing-time").code for one in report.signatures if one.kind == "cms"}
+    # What a time-stamp proves to have been signed in time stays so.
+    assert report.verdict is not Verdict.VALID or proven == {"proven"}
+
+
 def test_the_five_signatures_of_a_file_whose_end_is_broken_are_all_told(vectors: Path) -> None:
     name = "pdf/dss/pades-5-signatures-and-1-document-timestamp.pdf"
     report = check(vectors, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -38,7 +39,19 @@ NAMES, NUMBERS = (
 )
 MOBILE, AGENT_MOBILE = "13800138000", "13900139000"
 PICTURES = {"1-online": "MSB0:", "2-offline": "MSB2:", "3-printed": "MSB1:", "4-refused": "MSB0:"}
-SEALED_PICTURES = ("5-seal", "6-face")
+PAPERS = {
+    "licence.pdf": ["valid", "ses-v4"],
+    "notice.pdf": ["valid", "ses-v4"],
+    "contract.pdf": ["valid", "ses-v4"],
+    "notice-dual.pdf": ["valid", "ses-v4", "cms"],
+    "notice-forged.pdf": ["invalid", "ses-v4"],
+}
+SEALED_PICTURES = (
+    "5-seal",
+    "6-face",
+    *(f"{number}-{name.removesuffix('.pdf')}" for number, name in enumerate(PAPERS, 7)),
+)
+REPORTS = ("report.html", "report.pdf")
 VOID = {"meta", "img", "br", "link", "hr"}
 
 
@@ -86,9 +99,11 @@ def test_it_ends_well_within_a_minute(told: Told) -> None:
 def test_it_tells_the_story_in_both_languages_up_to_the_refusal(told: Told) -> None:
     out = told.process.stdout
     verdicts = re.findall(r"^ +\[([A-Z]+)\]", out, re.MULTILINE)
-    certificate, faces, scans, audits = verdicts[0], verdicts[1:3], verdicts[3:9], verdicts[9:]
+    certificate, faces, papers = verdicts[0], verdicts[1:3], verdicts[3:8]
+    scans, audits = verdicts[8:14], verdicts[14:]
     assert certificate == "VALID"
     assert faces == ["VALID", "INVALID"]  # the sealed one, and the forged
+    assert papers == ["VALID"] * 4 + ["INVALID"]
     assert scans == ["VALID", "INVALID", "VALID", "VALID", "INVALID", "INVALID"]
     assert audits == ["VALID", "INVALID"]  # the log, and a copy of it that was edited
     for sentence in (
@@ -122,6 +137,22 @@ def test_the_sealed_face_verifies_and_the_forged_one_does_not(told: Told) -> Non
     assert any(step.code == "files-changed" for step in forged.signatures[0].steps)
 
 
+def test_the_papers_are_what_the_reports_say(told: Told) -> None:
+    trust = TrustStore.load(told.out / "data" / "ca")
+    reports = [(told.out / name).read_bytes() for name in REPORTS]
+    for name, (verdict, *kinds) in PAPERS.items():
+        data = (told.out / name).read_bytes()
+        report = check_document(data, trust=trust)
+        assert report.verdict == verdict, report.as_text()
+        assert [one.kind for one in report.signatures] == kinds
+        assert hashlib.sha256(data).hexdigest().encode() in reports[0]
+    assert reports[1].startswith(b"%PDF")
+    pictures = [
+        (told.out / f"{name}.png").read_bytes() for name in ("8-notice", "11-notice-forged")
+    ]
+    assert pictures[0] != pictures[1]  # what was hidden is hidden
+
+
 class _Page(HTMLParser):
     """Checks that tags close in order, and gathers what the page points to."""
 
@@ -129,13 +160,15 @@ class _Page(HTMLParser):
         super().__init__()
         self.open: list[str] = []
         self.images: list[dict[str, str | None]] = []
+        self.links: set[str | None] = set()
         self.seen: set[str] = set()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.seen.add(tag)
         if tag == "img":
             self.images.append(dict(attrs))
-        assert not any(name.startswith("on") or name == "href" for name, _ in attrs)
+        assert not any(name.startswith("on") for name, _ in attrs)
+        self.links |= {value for name, value in attrs if name == "href"}
         if tag not in VOID:
             self.open.append(tag)
 
@@ -154,6 +187,8 @@ def test_the_page_parses_and_its_pictures_are_there(told: Told) -> None:
     assert {image["src"] for image in page.images} == {
         f"{name}.png" for name in (*PICTURES, *SEALED_PICTURES)
     }
+    assert page.links == {*PAPERS, *REPORTS}
+    assert all((told.out / name).is_file() for name in (*PAPERS, *REPORTS))
     for image in page.images:
         assert image["alt"]
         assert (told.out / str(image["src"])).is_file()

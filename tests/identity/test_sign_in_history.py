@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import func, select
+
+from msb_identity.errors import ProtectionError, SignInRefused
+from msb_identity.foundation.rotation import reseal
+from msb_identity.signin.hashing import HashCost, Hasher
+from msb_identity.signin.history import NOBODY, SEALED, SignInHistory, sign_ins
+from msb_identity.signin.passwords import Passwords
+from msb_identity.signin.sms import SmsSignIn
+from msb_identity.signin.subjects import FirmDirectory, Origin, PeopleDirectory, StaffDirectory
+from msb_identity.sso.sessions import SubjectKind
+
+if TYPE_CHECKING:
+    from msb_identity.people.staff import Staff
+    from tests.identity.conftest import World
+
+HOME = Origin("192.0.2.1", "Firefox", "呼和浩特")
+STRANGER = Origin("198.51.100.7", "curl\x1b[2J", "境外")
+SECOND = timedelta(seconds=1)
+
+
+def add(world: World, outcome: str, *, subject: str = "someone", after: int = 0) -> None:
+    history = SignInHistory(world.store, world.protector)
+    with world.store.write(locks=()) as connection:
+        history.add(
+            connection,
+            subject,
+            method="pwd",
+            outcome=outcome,
+            origin=HOME if outcome == "ok" else STRANGER,
+            now=world.now + after * SECOND,
+        )
+
+
+def test_an_owner_sees_own_sign_ins_newest_first_failed_ones_too(world: World) -> None:
+    history = SignInHistory(world.store, world.protector)
+    for after, outcome in enumerate(["ok", "password-refused", "ok"]):
+        add(world, outcome, after=after)
+    add(world, "ok", subject="another")
+    found = history.page("someone")
+    assert [one.outcome for one in found] == ["ok", "password-refused", "ok"]
+    assert [one.time for one in found] == [world.now + i * SECOND for i in (2, 1, 0)]
+    assert (found[0].succeeded, found[1].succeeded) == (True, False)
+    assert (found[0].address, found[0].device, found[0].place) == ("192.0.2.1", "Firefox", "呼和浩特")
+    assert "\x1b" not in found[1].device
+    first, rest = history.page("someone", limit=1), history.page("someone", before=found[0].id)
+    assert [*first, *rest] == found
+    with pytest.raises(ValueError, match="page"):
+        history.page("someone", limit=10**6)
+
+
+def test_whoever_fails_without_end_pushes_no_success_out(world: World) -> None:
+    add(world, "ok")
+    for after in range(60):
+        add(world, "password-refused", after=after)
+    found = SignInHistory(world.store, world.protector).page("someone")
+    assert len(found) == 51
+    assert found[-1].outcome == "ok"
+
+
+def test_successes_are_bounded_too(world: World) -> None:
+    for after in range(105):
+        add(world, "ok", after=after)
+    with world.store.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(sign_ins)) == 100
+
+
+def test_where_from_is_sealed_in_its_row(world: World) -> None:
+    add(world, "ok")
+    disk = world.bytes_on_disk()
+    assert not any(text.encode() in disk for text in ("192.0.2.1", "Firefox", "呼和浩特"))
+    world.protector.rotate()
+    assert [p.changed for p in reseal(world.store, world.protector, SEALED)] == [1]
+    history = SignInHistory(world.store, world.protector)
+    assert history.page("someone")[0].place == "呼和浩特"
+    assert "192.0.2.1" not in repr(history.page("someone"))
+    add(world, "ok", subject="another")
+    with world.store.write() as connection:
+        moved = select(sign_ins.c.origin).where(sign_ins.c.subject == "another")
+        mine = sign_ins.update().where(sign_ins.c.subject == "someone")
+        connection.execute(mine.values(origin=connection.scalar(moved)))
+    with pytest.raises(ProtectionError):
+        history.page("someone")
+
+
+def test_every_method_writes_what_happened_to_the_owner(world: World) -> None:
+    person = world.register()
+    world.sms.request_code(world.mobile, address="192.0.2.1", now=world.now)
+    for code in ("wrong", world.sender.last_code):
+        try:
+            world.sms.sign_in(
+                world.mobile, code, address="192.0.2.1", place="包头", now=world.now + SECOND
+            )
+        except SignInRefused as error:
+            assert error.code == "code-refused"  # noqa: PT017 - the other try succeeds
+    with pytest.raises(SignInRefused):
+        world.sms.sign_in("13900139000", "wrong", address="192.0.2.1", now=world.now)
+    history = SignInHistory(world.store, world.protector)
+    found = sorted((one.method, one.outcome, one.place) for one in history.page(person.id))
+    assert found == [("sms", "code-refused", "包头"), ("sms", "ok", "包头")]
+    assert len(history.page(NOBODY)) == 1
+
+
+def test_staff_sign_in_by_the_same_authenticators_until_they_leave(
+    world: World, staff: Staff, department_id: str
+) -> None:
+    member = staff.register(
+        number="A1", name="李四", department_id=department_id, now=world.now
+    )
+    directory = StaffDirectory(world.store, world.protector, staff)
+    hasher = Hasher(HashCost(time=1, memory_kib=64, lanes=1))
+    passwords = Passwords(world.store, world.protector, directory, hasher=hasher)
+    passwords.set(member.id, "a wide sky over grass", now=world.now)
+
+    def sign_in(name: str) -> SubjectKind:
+        return passwords.sign_in(
+            name, "a wide sky over grass", address="192.0.2.1", now=world.now
+        ).subject_kind
+
+    assert sign_in("a1") is SubjectKind.STAFF
+    with pytest.raises(SignInRefused):
+        sign_in("A2")
+    staff.leave(member.id, now=world.now)
+    with pytest.raises(SignInRefused) as refused:
+        sign_in("A1")
+    assert refused.value.code == "password-refused"
