@@ -32,7 +32,6 @@ from msb_identity.signin.desk import SignInDesk
 from msb_identity.signin.hashing import Hasher
 from msb_identity.signin.passwords import Passwords
 from msb_identity.signin.sms import ConsoleSender, SmsSignIn
-from msb_identity.signin.subjects import PeopleDirectory
 from msb_identity.sso.clients import Clients
 from msb_identity.sso.cutoffs import CutOffs
 from msb_identity.sso.keyring import KeyRing
@@ -82,9 +81,7 @@ def open_site(store: Store, folder: Path, issuer: str) -> tuple[Site, LogoutQueu
     cutoffs = CutOffs(store)
     sessions = Sessions(store, audit=audit)
     desk = SignInDesk(store, protector, sessions=sessions, audit=audit)
-    passwords = Passwords(
-        store, protector, PeopleDirectory(accounts, protector), hasher=Hasher(), desk=desk
-    )
+    passwords = Passwords(store, protector, accounts, hasher=Hasher(), desk=desk)
     ring, clients = KeyRing(store, protector, kinds=KINDS), Clients(store, audit=audit)
     provider = Provider(
         issuer,
