@@ -115,8 +115,8 @@ def test_a_code_guessed_in_parallel_from_everywhere_dies_at_its_fifth_try(
     world.sms.request_code(world.mobile, address=HOME, now=world.now)
     answers = run(world, race, CODE, world.mobile, "100", processes=2)
     assert answers == ["code-refused"] * 20
-    with pytest.raises(SignInRefused) as refused:  # the right one, when nobody must wait
-        later = world.now + MINUTE
+    later = world.now + MINUTE  # when nobody must wait, the right one
+    with pytest.raises(SignInRefused) as refused:
         world.sms.sign_in(world.mobile, world.sender.last_code, address=HOME, now=later)
     assert refused.value.code == "code-refused"
 
