@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msb_identity.commands.audit import add_audit_commands
 from msb_identity.commands.certificates import add_certificate_commands
+from msb_identity.commands.clients import add_client_commands
 from msb_identity.commands.keys import add_key_commands
 from msb_identity.commands.organisations import add_organisation_commands
 from msb_identity.commands.people import add_people_commands
@@ -41,6 +42,7 @@ def _parser() -> CommandParser:
     add_key_commands(areas)
     add_certificate_commands(areas, _EXIT_STATUS)
     add_token_commands(areas, _EXIT_STATUS)
+    add_client_commands(areas)
     add_audit_commands(areas)
     add_store_commands(areas)
     add_people_commands(areas)

@@ -20,13 +20,13 @@ from urllib.parse import urlencode, urlsplit
 
 from msb_identity.errors import OAuthRefused
 from msb_identity.foundation.clock import seconds
+from msb_identity.sso.allowed import allowed_scope, audiences, level_needed, standing_for
 from msb_identity.sso.authorizations import Authorization
 from msb_identity.sso.clients import Grant
 from msb_identity.sso.codes import MAX_NONCE_CHARS, CodeRequest, is_challenge, make_code
 from msb_identity.sso.hints import read_hint
 from msb_identity.sso.http import page, redirect
 from msb_identity.sso.parts import Endpoint
-from msb_identity.sso.scopes import OPENID
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from msb_identity.sso.clients import Client
     from msb_identity.sso.hints import Hint
     from msb_identity.sso.http import Parameters, WebRequest, WebResponse
-    from msb_identity.sso.parts import Parts, Standing
+    from msb_identity.sso.parts import Parts
     from msb_identity.sso.sessions import Session
 
 MAX_STATE_CHARS = 2_000
@@ -201,39 +201,6 @@ def _wanted(parts: Parts, client: Client, parameters: Parameters, now: datetime)
     )
 
 
-def allowed_scope(client: Client, asked: str) -> tuple[str, ...]:
-    """Give what a client may have of the scope it asks for (RFC 6749 section 3.3).
-
-    Words that it is not registered for are left out, and the answer says what it got: libraries ask
-    for `offline_access` unbidden.
-    """
-    words = tuple(dict.fromkeys(asked.split(" ")))
-    allowed = tuple(word for word in words if word in client.registration.scopes)
-    if not allowed:
-        raise OAuthRefused("invalid_scope", "nothing of this scope is registered for this client")
-    return allowed
-
-
-def audiences(
-    parts: Parts, client: Client, resource: str | None, scope: tuple[str, ...]
-) -> tuple[str, ...]:
-    """Give whom a token is for: the client's own audience or the one asked for (RFC 8707).
-
-    With `openid` also this provider, since userinfo takes the token too.
-    """
-    registration = client.registration
-    first = registration.audience if resource is None else resource
-    if first not in {registration.audience, *registration.audiences}:
-        raise OAuthRefused("invalid_target", "no token for that resource")
-    return (first, parts.issuer) if OPENID in scope else (first,)
-
-
-def level_needed(parts: Parts, client: Client, scope: tuple[str, ...]) -> int:
-    """Give the lowest real-name level (实名等级) that will do for this client and scope."""
-    levels = [parts.scopes[word].level if word in parts.scopes else 0 for word in scope]
-    return max(client.registration.level, *levels)
-
-
 def _prompts(parameters: Parameters) -> frozenset[str]:
     prompts = frozenset(parameters.get("prompt", "").split(" ")) - {""}
     if not prompts <= _PROMPTS or ("none" in prompts and len(prompts) > 1):
@@ -312,16 +279,6 @@ def _with_code(
     with parts.store.write(locks=()) as connection:
         code = make_code(connection, asked, now=now)
     return _back(parts, destination, {"code": code})
-
-
-def standing_for(
-    parts: Parts, client: Client, session: Session, firm_id: str, *, now: datetime
-) -> Standing | None:
-    """Say by what mandate the person acts for the firm in the matter that the client is for."""
-    scope = client.registration.mandate_scope
-    if scope is None:
-        return None
-    return parts.subjects.acting(session, firm_id, scope=scope, now=now)
 
 
 def _back(parts: Parts, destination: _Destination, answer: Parameters) -> WebResponse:

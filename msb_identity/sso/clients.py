@@ -31,7 +31,6 @@ from msb_identity.sso.addresses import check_address
 from msb_identity.sso.client_sentences import client_refused, fields_refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from sqlalchemy import Connection, Row
@@ -64,9 +63,7 @@ clients = Table(
 # A person's id is 26 characters of base32. A client that bore one would be that person to whoever
 # reads only `sub` of a token that it got for itself (RFC 9700 section 4.15).
 _PERSON_LIKE = re.compile(r"[a-z2-7]{26}")
-_ClientId = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=MAX_CLIENT_ID_CHARS)
-]
+_CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 # RFC 6749 section 3.3: scope-token
 _ScopeName = Annotated[
     str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]+$", max_length=MAX_SCOPE_CHARS)
@@ -110,7 +107,7 @@ class Registration(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    id: _ClientId = Field(default_factory=lambda: secrets.token_hex(_ID_BYTES))
+    id: str = Field(default_factory=lambda: secrets.token_hex(_ID_BYTES))
     name: str
     authentication: Authentication = Authentication.SECRET_BASIC
     grants: Annotated[tuple[Grant, ...], Field(min_length=1)] = (
@@ -139,9 +136,9 @@ class Registration(BaseModel):
 
     @field_validator("id")
     @classmethod
-    def _is_no_person(cls, id_: str) -> str:
-        if _PERSON_LIKE.fullmatch(id_):
-            message = "a client's id must not look like a person's"
+    def _is_an_id(cls, id_: str) -> str:
+        if not _CLIENT_ID.fullmatch(id_) or _PERSON_LIKE.fullmatch(id_):
+            message = "a client's id is short and plain, and does not look like a person's"
             raise ValueError(message)
         return id_
 
@@ -196,7 +193,8 @@ class Client:
     @property
     def key_set(self) -> KeySet:
         """The keys it signs assertions with."""
-        return _key_set(self.registration.keys or {"keys": []})
+        keys = self.registration.keys
+        return KeySet(()) if keys is None else _key_set(keys)
 
     def has_secret(self, secret: str) -> bool:
         """Whether this is the client's secret; takes the same time whether or not it has one."""
@@ -213,17 +211,20 @@ class Clients:
         self._audit = audit
 
     def register(
-        self, registration: Registration, *, now: datetime | None = None
+        self,
+        registration: Registration,
+        *,
+        secret: str | None = None,
+        now: datetime | None = None,
     ) -> tuple[Client, str | None]:
         """Register a client; give it, and its secret, which nobody can find out again.
 
+        secret: one from `new_secret` that was written down beforehand; default a new one.
         ClientRefused where there is, or was, a client of that id.
         """
         moment = aware(now)
-        secret = None
-        if registration.authentication in SECRETS:
-            secret = secrets.token_urlsafe(_SECRET_BYTES)
-        kept = None if secret is None else hash_secret(secret)
+        given = self.new_secret(registration) if secret is None else secret
+        kept = None if given is None else hash_secret(given)
         row = {
             "id": registration.id,
             "registration": registration.model_dump_json(exclude_none=True),
@@ -237,11 +238,18 @@ class Clients:
         except IntegrityError:
             raise client_refused("known") from None
         client = Client(registration, from_seconds(seconds(moment)), None, kept)
-        return client, secret
+        return client, given
+
+    @staticmethod
+    def new_secret(registration: Registration) -> str | None:
+        """Make a secret for a client that proves itself by one; None for any other."""
+        if registration.authentication not in SECRETS:
+            return None
+        return secrets.token_urlsafe(_SECRET_BYTES)
 
     def get(self, client_id: str) -> Client | None:
         """Find a client, ended or not."""
-        if len(client_id) > MAX_CLIENT_ID_CHARS:
+        if not _CLIENT_ID.fullmatch(client_id):  # no database is asked for what it cannot hold
             return None
         with self._store.read() as connection:
             row = connection.execute(select(clients).where(clients.c.id == client_id)).one_or_none()
@@ -258,13 +266,6 @@ class Clients:
         with self._store.read() as connection:
             return [_open(row) for row in connection.execute(query.limit(min(limit, MAX_PAGE)))]
 
-    def all(self) -> Iterator[Client]:
-        """Go over all clients, a page at a time."""
-        after = ""
-        while found := self.page(after=after, limit=MAX_PAGE):
-            yield from found
-            after = found[-1].id
-
     def end(self, client_id: str, cutoffs: CutOffs, *, now: datetime | None = None) -> bool:
         """End a client for good, with every token it was given; whether there was such a one."""
         moment = aware(now)
@@ -273,8 +274,8 @@ class Clients:
             ended = update(clients).where(live).values(ended_at=seconds(moment))
             if connection.execute(ended).rowcount == 0:
                 return False
-            self._record(connection, "client.ended", client_id, moment)
             cutoffs.end_client(connection, client_id, moment)
+            self._record(connection, "client.ended", client_id, moment)
         return True
 
     def _record(self, connection: Connection, event: str, client_id: str, now: datetime) -> None:
@@ -301,6 +302,6 @@ def _key_set(keys: dict[str, Any]) -> KeySet:
         found = KeySet.from_json(strict_json.dump(keys))
     except (EncodingRefused, KeyRefused):
         raise client_refused("keys") from None
-    if found.skipped:
+    if found.skipped or not any(found):
         raise client_refused("keys")
     return found

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from msb_identity.errors import OAuthRefused
 from msb_identity.foundation.clock import seconds
-from msb_identity.sso.authorize import allowed_scope, audiences, level_needed, standing_for
+from msb_identity.sso.allowed import allowed_scope, audiences, level_needed, standing_for
 from msb_identity.sso.basis import Basis
 from msb_identity.sso.claims import TOKEN_LIFE
 from msb_identity.sso.client_sessions import remember_client, session_end
@@ -85,7 +85,6 @@ def _by_code(parts: Parts, client: Client, form: Parameters, now: datetime) -> d
             given = redeemed.authorization
             refresh_token = _begin(parts, connection, client, given, family=family, now=now)
     if redeemed.reused:
-        _log.warning("token: client %s: a code was used twice", client.id)
         raise invalid_code("reused")
     given = redeemed.authorization
     # Read after the commit: a session that ends from here on finds the client among those to tell.
@@ -128,8 +127,7 @@ def _by_refresh_token(
     with parts.store.write(locks=()) as connection:
         exchanged = parts.refresh.exchange(connection, presented, client_id=client.id, now=now)
         if exchanged is not None and exchanged[0].finding is Finding.REUSED:
-            parts.cutoffs.end_grant(connection, given.sid, client.id, now)
-            _log.warning("token: client %s: an old refresh token was used", client.id)
+            _end_theft(parts, connection, given, "refresh-token", now)
     if exchanged is None or not exchanged[0].is_good:
         raise _invalid_token("unknown" if exchanged is None else str(exchanged[0].finding))
     return _answer(parts, client, given, good, exchanged[1], nonce=None, now=now)
@@ -249,8 +247,25 @@ def _end_grant(parts: Parts, connection: Connection, redeemed: Redeemed, now: da
     """End what a code brought: its refresh tokens and its client's access tokens in the session."""
     if redeemed.family is not None:
         parts.refresh.end(connection, redeemed.family, now=now)
-    given = redeemed.authorization
+    _end_theft(parts, connection, redeemed.authorization, "code", now)
+
+
+def _end_theft(
+    parts: Parts, connection: Connection, given: Authorization, what: str, now: datetime
+) -> None:
+    """Cut off what the client holds of this session, and leave word: somebody has a copy."""
+    _log.warning("token: client %s: a %s was used again", given.client_id, what)
     parts.cutoffs.end_grant(connection, given.sid, given.client_id, now)
+    if parts.audit is not None:
+        parts.audit.record(
+            "grant.reused",
+            subject=given.subject,
+            object_=given.client_id,
+            outcome="refused",
+            details={"what": what, "sid": given.sid},
+            now=now,
+            connection=connection,
+        )
 
 
 def _narrowed(authorization: Authorization, asked: str | None) -> Authorization:

@@ -73,15 +73,16 @@ WRONG_HEADERS = {
     "empty": {"authorization": ""},
     "only the scheme": {"authorization": "Basic"},
     "huge": {"authorization": "Basic " + "A" * 100_000},
+    "a NUL": _basic("system%00", "x"),
     "percent signs": _basic("system%zz", "%"),
     "nothing": {},
 }
 
 
 @pytest.mark.parametrize("headers", WRONG_HEADERS.values(), ids=WRONG_HEADERS)
-def test_wrong_proofs_get_one_answer(sso: ProviderWorld, headers: dict[str, str]) -> None:
-    _system(sso)
-    answer = sso.post(Endpoint.TOKEN, FORM, headers)
+def test_wrong_proofs_get_one_answer(both: ProviderWorld, headers: dict[str, str]) -> None:
+    _system(both)
+    answer = both.post(Endpoint.TOKEN, FORM, headers)
     assert error(answer, 401) == "invalid_client"
     assert "authorization" not in headers or answer.header("www-authenticate") is not None
 

@@ -9,6 +9,7 @@ import jwt
 import pytest
 from sqlalchemy import func, select
 
+from msb_identity.foundation.audit.tables import entries
 from msb_identity.sso.codes import codes
 from msb_identity.sso.provider import Endpoint
 from msb_identity.sso.refresh import IDLE, families
@@ -41,6 +42,11 @@ def _claims(token: str) -> dict[str, object]:
     return claims
 
 
+def _events(sso: ProviderWorld) -> list[str]:
+    with sso.store.read() as connection:
+        return list(connection.scalars(select(entries.c.event)))
+
+
 def test_a_code_is_good_once_and_used_again_ends_what_came_of_it(both: ProviderWorld) -> None:
     portal, session = both.register(), both.sign_in()
     code = both.code(session)
@@ -49,6 +55,7 @@ def test_a_code_is_good_once_and_used_again_ends_what_came_of_it(both: ProviderW
     assert error(both.exchange(portal, code, NOW + SECOND)) == "invalid_grant"
     assert not both.is_active(portal, tokens["access_token"], NOW + SECOND)
     assert error(both.refresh(portal, tokens["refresh_token"], NOW + SECOND)) == "invalid_grant"
+    assert _events(both).count("grant.reused") == 1
     # The session itself goes on, and so may the portal.
     assert both.is_active(
         portal,

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs
 
 import pytest
 from sqlalchemy import func, select
 
-from msb_identity.errors import ClientRefused, FetchRefused
+from msb_identity.errors import ClientRefused
 from msb_identity.sso.client_sessions import client_sessions
-from msb_identity.sso.logout_queue import HELD_FOR, MAX_TRIES, Delivered, LogoutQueue
+from msb_identity.sso.logout_queue import HELD_FOR, MAX_TRIES, Delivered
 from msb_identity.sso.logout_tokens import ReplayMemory, verify_logout_token
 from tests.identity.provider.world import (
     FIRM,
+    HEAR,
     ISSUER,
     MANDATE,
     NOW,
     PERSON,
-    PORTAL,
     SECOND,
+    FakePoster,
     ProviderWorld,
     good,
+    make_queue,
 )
 
 if TYPE_CHECKING:
@@ -34,32 +34,8 @@ if TYPE_CHECKING:
     from msb_identity.sso.sessions import NewSession
     from tests.identity.provider.world import Portal
 
-HEAR = f"{PORTAL}/hear"
 OTHER = "https://other.example"
 HOUR = timedelta(hours=1)
-
-
-@dataclass
-class FakePoster:
-    """Takes what is posted, but not at addresses that are down."""
-
-    down: set[str] = field(default_factory=set)
-    posted: list[tuple[str, str]] = field(default_factory=list)
-    tried: list[str] = field(default_factory=list)
-
-    def post(self, url: str, body: bytes, *, content_type: str, limit: int) -> bytes:
-        assert content_type == "application/x-www-form-urlencoded"
-        assert limit <= 65_536
-        self.tried.append(url)
-        if url in self.down:
-            message = "down"
-            raise FetchRefused(message)
-        self.posted.append((url, parse_qs(body.decode())["logout_token"][0]))
-        return b""
-
-
-def _queue(sso: ProviderWorld, poster: FakePoster | None) -> LogoutQueue:
-    return LogoutQueue(ISSUER, store=sso.store, ring=sso.ring, clients=sso.clients, poster=poster)
 
 
 def _visit(sso: ProviderWorld, session: NewSession, *portals: Portal) -> None:
@@ -80,7 +56,7 @@ def test_every_client_of_the_session_is_told_once(both: ProviderWorld) -> None:
     _visit(both, session, first, second, silent, first)
     _visit(both, stays, first)
     poster = FakePoster()
-    queue = _queue(both, poster)
+    queue = make_queue(both, poster)
     assert queue.deliver(NOW) == Delivered()
     both.sessions.end(session.sid, NOW)
     assert queue.deliver(NOW + SECOND) == Delivered(delivered=2)
@@ -104,8 +80,8 @@ def test_an_expired_session_is_told_too(both: ProviderWorld) -> None:
     portal, session = both.register(logout_address=HEAR), both.sign_in()
     _visit(both, session, portal)
     poster = FakePoster()
-    assert _queue(both, poster).deliver(session.expires_at - SECOND) == Delivered()
-    assert _queue(both, poster).deliver(session.expires_at) == Delivered(delivered=1)
+    assert make_queue(both, poster).deliver(session.expires_at - SECOND) == Delivered()
+    assert make_queue(both, poster).deliver(session.expires_at) == Delivered(delivered=1)
 
 
 @pytest.mark.parametrize("what", ["subject", "mandate", "firm", "session"])
@@ -121,7 +97,7 @@ def test_whatever_cut_off_ends_it_is_told(both: ProviderWorld, what: str) -> Non
         }
         end[what]()
     poster = FakePoster()
-    assert _queue(both, poster).deliver(NOW + SECOND) == Delivered(delivered=1)
+    assert make_queue(both, poster).deliver(NOW + SECOND) == Delivered(delivered=1)
 
 
 def test_who_signs_in_again_after_the_cut_off_is_not_meant(sso: ProviderWorld) -> None:
@@ -131,7 +107,7 @@ def test_who_signs_in_again_after_the_cut_off_is_not_meant(sso: ProviderWorld) -
         sso.cutoffs.end_subject(connection, PERSON, NOW)
     later = NOW + 2 * SECOND
     sso.tokens(portal, sso.sign_in(now=later), later)
-    assert _queue(sso, FakePoster()).deliver(later) == Delivered(delivered=1)
+    assert make_queue(sso, FakePoster()).deliver(later) == Delivered(delivered=1)
     assert _rows(sso) == 1
 
 
@@ -142,12 +118,12 @@ def test_a_client_that_is_down_is_told_when_it_is_back(both: ProviderWorld) -> N
     poster = FakePoster(down={HEAR})
     now, tries = NOW, 0
     while now < NOW + HOUR:
-        done = _queue(both, poster).deliver(now)  # a new one each time: nothing is in memory
+        done = make_queue(both, poster).deliver(now)  # a new one each time: nothing is in memory
         tries += done.postponed
         now += timedelta(seconds=20)
     assert 5 < tries < 12  # the delays grow
     poster.down.clear()
-    assert _queue(both, poster).deliver(now + HOUR) == Delivered(delivered=1)
+    assert make_queue(both, poster).deliver(now + HOUR) == Delivered(delivered=1)
     assert _rows(both) == 0
 
 
@@ -160,7 +136,7 @@ def test_in_the_end_the_queue_gives_up_loudly(
     poster = FakePoster(down={HEAR})
     now, total = NOW, Delivered()
     while not total.given_up:
-        total = _queue(sso, poster).deliver(now)
+        total = make_queue(sso, poster).deliver(now)
         now += timedelta(hours=4)
         assert len(poster.tried) <= MAX_TRIES
     assert _rows(sso) == 0
@@ -177,7 +153,7 @@ def test_one_that_is_down_holds_up_no_other_and_is_tried_once(sso: ProviderWorld
         _visit(sso, session, bad, well)
         sso.sessions.end(session.sid, NOW)
     poster = FakePoster(down={HEAR})
-    assert _queue(sso, poster).deliver(NOW) == Delivered(delivered=3, postponed=3)
+    assert make_queue(sso, poster).deliver(NOW) == Delivered(delivered=3, postponed=3)
     assert poster.tried.count(HEAR) == 1
 
 
@@ -193,10 +169,10 @@ def test_what_a_killed_deliverer_held_comes_back(both: ProviderWorld) -> None:
     _visit(both, session, portal)
     both.sessions.end(session.sid, NOW)
     with pytest.raises(Killed):
-        _queue(both, Killing()).deliver(NOW)
+        make_queue(both, Killing()).deliver(NOW)
     poster = FakePoster()
-    assert _queue(both, poster).deliver(NOW + SECOND) == Delivered()
-    assert _queue(both, poster).deliver(NOW + HELD_FOR) == Delivered(delivered=1)
+    assert make_queue(both, poster).deliver(NOW + SECOND) == Delivered()
+    assert make_queue(both, poster).deliver(NOW + HELD_FOR) == Delivered(delivered=1)
 
 
 def test_a_client_that_was_ended_is_not_told(sso: ProviderWorld) -> None:
@@ -205,7 +181,7 @@ def test_a_client_that_was_ended_is_not_told(sso: ProviderWorld) -> None:
     sso.sessions.end(session.sid, NOW)
     sso.clients.end("portal", sso.cutoffs, now=NOW)
     poster = FakePoster()
-    _queue(sso, poster).deliver(NOW)
+    make_queue(sso, poster).deliver(NOW)
     assert poster.tried == []
     assert _rows(sso) == 0
 
@@ -263,7 +239,7 @@ def test_real_http_follows_no_redirect_and_reads_no_more_than_it_must(
     portal, session = sso.register(logout_address=f"{base}{where}"), sso.sign_in()
     _visit(sso, session, portal)
     sso.sessions.end(session.sid, NOW)
-    assert _queue(sso, None).deliver(NOW).delivered == told
+    assert make_queue(sso, None).deliver(NOW).delivered == told
     assert len(heard) == 1
     assert heard[0].startswith(b"logout_token=")
 
@@ -275,7 +251,7 @@ def test_real_http_goes_to_no_private_address(sso: ProviderWorld) -> None:
     _visit(sso, session, portal, inner)
     sso.sessions.end(session.sid, NOW)
     began = datetime.now().astimezone()
-    assert _queue(sso, None).deliver(NOW).postponed == 2
+    assert make_queue(sso, None).deliver(NOW).postponed == 2
     assert datetime.now().astimezone() - began < timedelta(seconds=20)
 
 
@@ -286,6 +262,6 @@ def test_the_session_is_looked_at_when_it_should_be_over_and_lives_on_if_used(
     _visit(both, session, portal)
     with both.store.write(locks=()) as connection:
         connection.execute(client_sessions.update().values(next_at_us=0))
-    assert _queue(both, FakePoster()).deliver(NOW) == Delivered()
+    assert make_queue(both, FakePoster()).deliver(NOW) == Delivered()
     assert _rows(both) == 1
     good(both.refresh(portal, both.tokens(portal, session)["refresh_token"]))

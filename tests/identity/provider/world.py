@@ -7,8 +7,10 @@ from base64 import b64encode
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, quote_plus, urlencode, urlsplit
 
+from msb_identity.errors import FetchRefused
+from msb_identity.foundation.audit import Audit
 from msb_identity.foundation.protect import Protector
 from msb_identity.foundation.store import Store
 from msb_identity.pki.keys import KeyKind
@@ -18,6 +20,7 @@ from msb_identity.sso.codes import challenge_of
 from msb_identity.sso.cutoffs import CutOffs
 from msb_identity.sso.http import FORM, WebRequest, WebResponse
 from msb_identity.sso.keyring import KeyRing
+from msb_identity.sso.logout_queue import LogoutQueue
 from msb_identity.sso.parts import Standing
 from msb_identity.sso.provider import Endpoint, Provider
 from msb_identity.sso.sessions import Sessions
@@ -36,7 +39,7 @@ NOW = datetime(2026, 1, 31, 4, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 ISSUER = "https://id.example.gov.cn/sso"
 PORTAL = "https://portal.example.gov.cn"
-BACK = f"{PORTAL}/back"
+BACK, HEAR = f"{PORTAL}/back", f"{PORTAL}/hear"
 PERSON, FIRM, MANDATE = "p" * 26, "f" * 26, "m" * 26
 VERIFIER = "v" * 43
 STATE, NONCE = "state-1", "nonce-1"
@@ -132,6 +135,7 @@ class ProviderWorld:
             sessions=sessions,
             cutoffs=cutoffs,
             subjects=subjects,
+            audit=Audit(store, protector, writer="provider"),
         )
         return cls(url, store, protector, provider, clients, sessions, cutoffs, ring, subjects)
 
@@ -227,6 +231,29 @@ class ProviderWorld:
         self, session: Session | None, now: datetime = NOW, **parameters: str
     ) -> WebResponse | SignOutNeeded:
         return self.provider.end_session(get(Endpoint.END_SESSION, parameters), session, now)
+
+
+@dataclass
+class FakePoster:
+    """Takes what is posted, but not at addresses that are down."""
+
+    down: set[str] = field(default_factory=set)
+    posted: list[tuple[str, str]] = field(default_factory=list)
+    tried: list[str] = field(default_factory=list)
+
+    def post(self, url: str, body: bytes, *, content_type: str, limit: int) -> bytes:
+        assert content_type == "application/x-www-form-urlencoded"
+        assert limit <= 65_536
+        self.tried.append(url)
+        if url in self.down:
+            message = "down"
+            raise FetchRefused(message)
+        self.posted.append((url, parse_qs(body.decode())["logout_token"][0]))
+        return b""
+
+
+def make_queue(sso: ProviderWorld, poster: FakePoster | None) -> LogoutQueue:
+    return LogoutQueue(ISSUER, store=sso.store, ring=sso.ring, clients=sso.clients, poster=poster)
 
 
 def path(endpoint: Endpoint) -> str:

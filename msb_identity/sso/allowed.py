@@ -1,0 +1,58 @@
+"""What a client may have of what it asks for, at the authorisation and at the token endpoint."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msb_identity.errors import OAuthRefused
+from msb_identity.sso.scopes import OPENID
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from msb_identity.sso.clients import Client
+    from msb_identity.sso.parts import Parts, Standing
+    from msb_identity.sso.sessions import Session
+
+
+def allowed_scope(client: Client, asked: str) -> tuple[str, ...]:
+    """Give what a client may have of the scope it asks for (RFC 6749 section 3.3).
+
+    Words that it is not registered for are left out, and the answer says what it got: libraries ask
+    for `offline_access` unbidden.
+    """
+    words = tuple(dict.fromkeys(asked.split(" ")))
+    allowed = tuple(word for word in words if word in client.registration.scopes)
+    if not allowed:
+        raise OAuthRefused("invalid_scope", "nothing of this scope is registered for this client")
+    return allowed
+
+
+def audiences(
+    parts: Parts, client: Client, resource: str | None, scope: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Give whom a token is for: the client's own audience or the one asked for (RFC 8707).
+
+    With `openid` also this provider, since userinfo takes the token too.
+    """
+    registration = client.registration
+    first = registration.audience if resource is None else resource
+    if first not in {registration.audience, *registration.audiences}:
+        raise OAuthRefused("invalid_target", "no token for that resource")
+    return (first, parts.issuer) if OPENID in scope else (first,)
+
+
+def level_needed(parts: Parts, client: Client, scope: tuple[str, ...]) -> int:
+    """Give the lowest real-name level (实名等级) that will do for this client and scope."""
+    levels = [parts.scopes[word].level if word in parts.scopes else 0 for word in scope]
+    return max(client.registration.level, *levels)
+
+
+def standing_for(
+    parts: Parts, client: Client, session: Session, firm_id: str, *, now: datetime
+) -> Standing | None:
+    """Say by what mandate the person acts for the firm in the matter that the client is for."""
+    scope = client.registration.mandate_scope
+    if scope is None:
+        return None
+    return parts.subjects.acting(session, firm_id, scope=scope, now=now)
