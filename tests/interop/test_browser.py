@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from msb_wallet.codes.qr import read_picture
 from tests.support import missing
 
 if TYPE_CHECKING:
@@ -133,6 +134,30 @@ def test_a_stronger_sign_in_is_asked_for_where_one_is_needed(
     page.get_by_role("button", name="登录").click()
     page.wait_for_url(f"{land.url}/transfer")
     look(page, "9-transfer")
+
+
+def test_a_page_is_let_in_by_who_scans_its_code(
+    world: World, portals: tuple[Started, Started], page: Page, chromium: Browser
+) -> None:
+    land, _ = portals
+    page.goto(f"{land.url}/permits")
+    page.get_by_role("link", name="扫码").click()
+    look(page, "10-scan")
+    picture = page.get_by_role("img", name="登录二维码").screenshot()
+    [code] = read_picture(picture)
+    number = page.locator(".number").inner_text()
+
+    with chromium.new_context(locale="zh-CN") as other:
+        app = other.new_page()
+        app.goto(f"{world.issuer}/sign-in")
+        sign_in(app, world.password)
+        app.goto(f"{world.issuer}/scan")
+        app.get_by_label("二维码内容").fill(code)
+        app.get_by_role("button", name="扫一扫").click()
+        look(app, "11-confirm")
+        app.get_by_role("button", name=number).click()
+        assert "已确认登录" in app.get_by_role("alert").inner_text()
+    page.wait_for_url(f"{land.url}/permits")
 
 
 def test_cookies_are_closed_to_scripts_and_bound_to_their_host(
