@@ -275,7 +275,7 @@ def test_a_certificate_that_is_not_good_is_refused_though_bound(
 
 
 def test_a_revoked_certificate_is_refused(gate: Gate) -> None:
-    from msb_identity.x509.crl import Revoked  # noqa: PLC0415 - one test needs it
+    from msb_identity.x509.crl import Revoked
 
     gate.bind(REVOKED)
     lists = ROOT.crl(

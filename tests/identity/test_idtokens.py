@@ -118,9 +118,10 @@ def test_hashes_are_the_left_half_by_the_keys_own_digest(kind: KeyKind, digest: 
 
 
 def test_stock_pyjwt_verifies_an_id_token() -> None:
+    public: Any = load_der_public_key(P256.public.spki)
     claims = jwt.decode(
         made(),
-        load_der_public_key(P256.public.spki),
+        public,
         ["ES256"],
         issuer=ISSUER,
         audience=CLIENT,

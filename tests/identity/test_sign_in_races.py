@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.identity.conftest import Race, World
 
 HOME = "192.0.2.1"
-MANY = 300
+MANY = 150
 """Each attempt after these is like the one before: ten thousand give the same answer."""
 GOOD = "a wide sky over grass"
 MINUTE = timedelta(minutes=1)

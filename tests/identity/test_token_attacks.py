@@ -279,10 +279,11 @@ STRICTER_THAN_PYJWT = frozenset(
 
 
 def pyjwt_accepts(token: str) -> bool:
+    public: Any = load_der_public_key(P256.public.spki)
     try:
         jwt.decode(
             token,
-            load_der_public_key(P256.public.spki),
+            public,
             ["ES256"],
             options={"require": ["exp", "iat", "iss", "aud", "sub", "jti"]},
             audience=AUDIENCE,
