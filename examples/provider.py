@@ -34,6 +34,7 @@ from msb_identity.pki.keys import KeyKind
 from msb_identity.signin.desk import SignInDesk
 from msb_identity.signin.hashing import Hasher
 from msb_identity.signin.passwords import Passwords
+from msb_identity.signin.scan import ScanSignIn
 from msb_identity.signin.sms import ConsoleSender, SmsSignIn
 from msb_identity.sso.clients import Clients
 from msb_identity.sso.cutoffs import CutOffs
@@ -105,7 +106,8 @@ def open_site(store: Store, folder: Path, issuer: str) -> tuple[Site, LogoutQueu
     )
     _first_person(accounts, passwords)
     sms = SmsSignIn(store, protector, accounts, ConsoleSender(), desk=desk)
-    services = Services(protector, sessions, sms, passwords, provider)
+    scans = ScanSignIn(store, protector, desk=desk)
+    services = Services(protector, sessions, sms, scans, passwords, provider)
     queue = LogoutQueue(issuer, store=store, ring=ring, clients=clients, audit=audit)
     return Site(services), queue
 

@@ -38,9 +38,7 @@ def add_session_commands(areas: Any) -> None:  # noqa: ANN401 - argparse's own t
     listing.add_argument("--limit", type=count_up_to(_MAX_PAGE), default=_MAX_PAGE, metavar="N")
     listing.add_argument("--json", action="store_true", help="输出 JSON / print JSON")
     listing.set_defaults(command=_list)
-    ending = actions.add_parser(
-        "end", help="结束会话 / end sessions", description=_end.__doc__
-    )
+    ending = actions.add_parser("end", help="结束会话 / end sessions", description=_end.__doc__)
     which = ending.add_mutually_exclusive_group(required=True)
     which.add_argument("--sid", help="一个会话 / one session")
     which.add_argument(
@@ -64,9 +62,7 @@ def _list(arguments: argparse.Namespace) -> int:
     from msb_identity.sso.sessions import Sessions
 
     with closing(_open(arguments)) as store:
-        page = Sessions(store).of(
-            arguments.subject, after=arguments.after, limit=arguments.limit
-        )
+        page = Sessions(store).of(arguments.subject, after=arguments.after, limit=arguments.limit)
     if arguments.json:
         write_out(json.dumps([_as_json(one) for one in page], ensure_ascii=False, indent=2))
         return 0

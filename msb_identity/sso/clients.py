@@ -13,6 +13,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -46,6 +47,7 @@ MAX_SCOPES = 50
 MAX_AUDIENCES = 16
 MAX_SCOPE_CHARS = 60
 MAX_PAGE = 500
+_REMEMBERED = 1_000
 _SECRET_BYTES = 32
 _ID_BYTES = 12
 
@@ -290,11 +292,17 @@ def hash_secret(secret: str) -> bytes:
 
 def _open(row: Row[Any]) -> Client:
     return Client(
-        registration=Registration.model_validate_json(row.registration),
+        registration=_read(row.registration),
         registered_at=from_seconds(row.registered_at),
         ended_at=None if row.ended_at is None else from_seconds(row.ended_at),
         _secret_hash=row.secret_hash,
     )
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _read(registration: str) -> Registration:
+    """Read what the store holds; the same text gives the same, so busy clients are read once."""
+    return Registration.model_validate_json(registration)
 
 
 def _key_set(keys: dict[str, Any]) -> KeySet:

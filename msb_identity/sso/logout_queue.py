@@ -9,9 +9,11 @@ not answer holds up only its own client's notices.
 from __future__ import annotations
 
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlencode, urlsplit
 
@@ -42,21 +44,25 @@ AT_ONCE = 100
 THREADS = 8
 TIMEOUT = timedelta(seconds=5)
 HELD_FOR = timedelta(minutes=2)
-"""How long notices belong to who took them; longer than `deliver` spends on them."""
+"""How long notices belong to who took them."""
 SPENT_AT_MOST = timedelta(seconds=60)
+"""After this no further notice is begun: what a call holds it has done, or given back, in time."""
 FIRST_DELAY = timedelta(seconds=10)
 LONGEST_DELAY = timedelta(hours=4)
 MAX_TRIES = 18
 """With these delays a client has about a day to come back."""
 MAX_ANSWER_BYTES = 65_536
+_ACCEPTED = frozenset({HTTPStatus.OK, HTTPStatus.NO_CONTENT})  # section 2.8; some send 204
 _log = logging.getLogger(__name__)
 
 
 class Poster(Protocol):
-    """What sends a notice; FetchRefused where it was not accepted."""
+    """What sends a notice; FetchRefused where that cannot be done."""
 
-    def post(self, url: str, body: bytes, *, content_type: str, limit: int) -> bytes:
-        """Send `body` and give what is answered, at most `limit` bytes."""
+    def send(
+        self, url: str, body: bytes, *, headers: Mapping[str, str], limit: int
+    ) -> tuple[int, bytes]:
+        """Post `body`, and give the status and the answer, at most `limit` bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +119,10 @@ class LogoutQueue:
             by_client.setdefault(notice.client_id, []).append(notice)
         if not by_client:
             return Delivered()
+        until = time.monotonic() + SPENT_AT_MOST.total_seconds()
         with ThreadPoolExecutor(min(THREADS, len(by_client))) as pool:
-            tell = pool.map(lambda notices: self._tell_all(notices, moment), by_client.values())
-            results = list(tell)
+            told = pool.map(lambda some: self._tell_all(some, moment, until), by_client.values())
+            results = list(told)
         return Delivered(
             sum(one.delivered for one in results),
             sum(one.postponed for one in results),
@@ -141,7 +148,7 @@ class LogoutQueue:
                 taken.append(_Notice(row.name, row.sid, row.client_id, tries, held_until))
         return taken
 
-    def _tell_all(self, notices: Sequence[_Notice], now: datetime) -> Delivered:
+    def _tell_all(self, notices: Sequence[_Notice], now: datetime, until: float) -> Delivered:
         """Tell one client; after the first failure the others wait without being tried."""
         client = self._clients.live(notices[0].client_id)
         address = None if client is None else client.registration.logout_address
@@ -149,6 +156,9 @@ class LogoutQueue:
             self._settle(notices)
             return Delivered()
         for done, notice in enumerate(notices):
+            if time.monotonic() >= until:
+                self._give_back(notices[done:], now)
+                return Delivered(delivered=done)
             reason = self._tell(client, address, notice, now)
             if reason is not None:
                 return self._put_off(notices[done:], reason, now, delivered=done)
@@ -168,10 +178,12 @@ class LogoutQueue:
         body = urlencode({"logout_token": token}).encode()
         poster = self._poster or _poster(address)
         try:
-            poster.post(address, body, content_type=FORM, limit=MAX_ANSWER_BYTES)
+            status, _ = poster.send(
+                address, body, headers={"Content-Type": FORM}, limit=MAX_ANSWER_BYTES
+            )
         except FetchRefused as refused:
             return str(refused)
-        return None
+        return None if status in _ACCEPTED else f"HTTP status {status}"
 
     def _put_off(
         self, notices: Sequence[_Notice], reason: str, now: datetime, *, delivered: int
@@ -187,6 +199,13 @@ class LogoutQueue:
         if hopeless:
             self._give_up(client_id, hopeless, now)
         return Delivered(delivered, len(lasting), len(hopeless))
+
+    def _give_back(self, notices: Sequence[_Notice], now: datetime) -> None:
+        """Leave to the next call what there was no time for."""
+        with self._store.write(locks=()) as connection:
+            for notice in notices:
+                untried = {"next_at_us": microseconds(now), "tries": notice.tries - 1}
+                _write(connection, notice.name, untried, if_=_held(notice))
 
     def _give_up(self, client_id: str, notices: Sequence[_Notice], now: datetime) -> None:
         _log.error("client %s was never told that %d sessions have ended", client_id, len(notices))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from sqlalchemy import func, select
 
 from msb_identity.errors import ClientRefused
+from msb_identity.sso import logout_queue
 from msb_identity.sso.client_sessions import client_sessions
 from msb_identity.sso.logout_queue import HELD_FOR, MAX_TRIES, Delivered
 from msb_identity.sso.logout_tokens import ReplayMemory, verify_logout_token
@@ -157,12 +158,27 @@ def test_one_that_is_down_holds_up_no_other_and_is_tried_once(sso: ProviderWorld
     assert poster.tried.count(HEAR) == 1
 
 
+def test_what_there_was_no_time_for_is_left_to_the_next_call(
+    sso: ProviderWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    portal = sso.register(logout_address=HEAR)
+    for _ in range(3):
+        session = sso.sign_in()
+        _visit(sso, session, portal)
+        sso.sessions.end(session.sid, NOW)
+    poster = FakePoster()
+    with monkeypatch.context() as slow:
+        slow.setattr(logout_queue, "SPENT_AT_MOST", timedelta(0))
+        assert make_queue(sso, poster).deliver(NOW) == Delivered()
+    assert make_queue(sso, poster).deliver(NOW) == Delivered(delivered=3)
+
+
 def test_what_a_killed_deliverer_held_comes_back(both: ProviderWorld) -> None:
     class Killed(BaseException):
         pass
 
     class Killing(FakePoster):
-        def post(self, url: str, body: bytes, *, content_type: str, limit: int) -> bytes:  # noqa: ARG002
+        def send(self, *_: object, **__: object) -> NoReturn:
             raise Killed
 
     portal, session = both.register(logout_address=HEAR), both.sign_in()

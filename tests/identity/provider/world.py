@@ -241,15 +241,17 @@ class FakePoster:
     posted: list[tuple[str, str]] = field(default_factory=list)
     tried: list[str] = field(default_factory=list)
 
-    def post(self, url: str, body: bytes, *, content_type: str, limit: int) -> bytes:
-        assert content_type == "application/x-www-form-urlencoded"
+    def send(
+        self, url: str, body: bytes, *, headers: Mapping[str, str], limit: int
+    ) -> tuple[int, bytes]:
+        assert headers == {"Content-Type": FORM}
         assert limit <= 65_536
         self.tried.append(url)
         if url in self.down:
             message = "down"
             raise FetchRefused(message)
         self.posted.append((url, parse_qs(body.decode())["logout_token"][0]))
-        return b""
+        return 200, b""
 
 
 def make_queue(sso: ProviderWorld, poster: FakePoster | None) -> LogoutQueue:
