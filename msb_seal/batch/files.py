@@ -131,7 +131,7 @@ def seal_group(shift: Shift, group: Group) -> list[FileResult]:
     jobs = {n: one for n, one in enumerate(group.items) if isinstance(one, FileJob)}
     with _working(shift), ExitStack() as note:
         for number, job in jobs.items():
-            if job.target.exists():
+            if os.path.lexists(job.target):
                 answers[number] = _made_before(job)
         left = {number: job for number, job in jobs.items() if number not in answers}
         if left and shift.reservation and group.since is None:
@@ -163,7 +163,7 @@ def _seal(
         for index, one in enumerate(sealed):  # in the order of the documents
             number = order[index]
             if one.data is not None:
-                placing.write(number, jobs[number].target, one.data)
+                placing.write(number, str(jobs[number].target), one.data)
                 answers[number] = _sealed(jobs[number], "ok", one.data)
             elif one.error is not None:
                 answers[number] = FileResult.failed(one.name, one.error, jobs[number].target)
@@ -219,7 +219,6 @@ def _opened(shift: Shift) -> Iterator[DocumentBatch]:
             stack = ExitStack()
             # What is loaded by now stays: going through it for garbage again and again costs more
             # than a tenth of sealing.
-            gc.collect()
             gc.freeze()
             _OPEN[key] = _Opened(stack.enter_context(shift.open_batch(shift.reservation)), stack)
         mine = _OPEN[key]

@@ -13,12 +13,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from msb_identity.foundation.files import PUBLIC_FOLDER_MODE, PUBLIC_MODE, make_folder
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 WAIT_SECONDS = 0.3
 """So long a signed file waits for others of its group: a freeze is to hold within a second."""
@@ -33,7 +30,7 @@ class _Written:
     number: int
     handle: int
     part: str
-    target: Path
+    target: str
 
 
 @dataclass
@@ -48,7 +45,7 @@ class Placing:
     _written: list[_Written] = field(default_factory=list)
     _since: float = 0.0
 
-    def write(self, number: int, target: Path, data: bytes) -> None:
+    def write(self, number: int, target: str, data: bytes) -> None:
         """Write a file that `end` will put in its place; OSError where none could be written."""
         part = f"{self.parts}/{secrets.token_hex(_NAME_BYTES)}"
         handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PUBLIC_MODE)
@@ -70,14 +67,14 @@ class Placing:
             list(threads.map(_to_disk, [one.handle for one in waiting]))
         for one in waiting:
             try:
-                _ready(one.target.parent)
+                _ready(os.path.dirname(one.target))  # noqa: PTH120 - as below
                 os.rename(one.part, one.target)  # noqa: PTH104 - a text, for speed
             except OSError as error:
                 if error.errno in _HOPELESS:
                     raise
                 self.refused[one.number] = error
-        for folder in {one.target.parent for one in waiting}:
-            sync_folder(folder)
+        for folder in {os.path.dirname(one.target) for one in waiting}:  # noqa: PTH120 - as above
+            sync_folder(Path(folder))
 
 
 def sync_folder(folder: Path) -> None:
@@ -99,5 +96,5 @@ def _to_disk(handle: int) -> None:
 
 
 @lru_cache(maxsize=1_024)
-def _ready(folder: Path) -> None:
-    make_folder(folder, PUBLIC_FOLDER_MODE)
+def _ready(folder: str) -> None:
+    make_folder(Path(folder), PUBLIC_FOLDER_MODE)

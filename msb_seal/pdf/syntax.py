@@ -128,10 +128,11 @@ def _simple(kind: int, written: bytes, end: int) -> PdfValue:
     if kind == _NAME:
         return _name(written)
     if kind == _REF:
-        number, generation, _ = written.split()
-        return Ref(int(number), int(generation))
+        return _ref(written)
     if kind == _NUMBER:
-        return _number(written, end)
+        if len(written) > _MAX_DIGITS:
+            _broken("a number that is too long", end)
+        return _number(written)
     if kind == _HEX:
         return _unhex(written)
     if written not in _WORDS:
@@ -146,9 +147,14 @@ def _name(written: bytes) -> Name:
     return Name(written.decode("latin-1"))
 
 
-def _number(written: bytes, position: int) -> int | float:
-    if len(written) > _MAX_DIGITS:
-        _broken("a number that is too long", position)
+@lru_cache(maxsize=4_096)
+def _ref(written: bytes) -> Ref:
+    number, generation, _ = written.split()
+    return Ref(int(number), int(generation))
+
+
+@lru_cache(maxsize=4_096)
+def _number(written: bytes) -> int | float:
     return float(written) if b"." in written else int(written)
 
 

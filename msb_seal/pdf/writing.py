@@ -56,7 +56,7 @@ class Update:
         if ref.number in self._places:
             raise NotPlain  # two pages that share one list
         self._places[ref.number] = self._at, ref.generation
-        self._write(b"%d %d obj\n" % ref, *content, b"\nendobj\n")
+        self._write(b"%d %d obj\n%b\nendobj\n" % (*ref, b"".join(content)))
 
     def put_entry(self, ref: Ref, name: str, value: PdfValue) -> None:
         """Write an object again, a dictionary, with one entry more or another value in it."""
@@ -93,8 +93,9 @@ class Update:
         return b"".join((self._file.data, *self._parts)), start, end
 
     def _write(self, *content: bytes) -> None:
-        self._parts += content
-        self._at += sum(map(len, content))
+        for one in content:
+            self._parts.append(one)
+            self._at += len(one)
 
     def _write_references(self) -> None:
         at = self._at
