@@ -197,10 +197,10 @@ def _taken(path: Path, batch: str) -> BatchFolder:
 def _open_results(path: Path, names: Names) -> TextIO:
     """Open the results to append to; a row that was cut short goes."""
     if not path.exists():
-        file = path.open("x", encoding="utf-8", newline="")
-        file.write("\ufeff")  # without it spreadsheets take UTF-8 for something else
-        csv.writer(file, lineterminator="\r\n").writerow(COLUMNS)
-        return file
+        # The mark: without it spreadsheets take UTF-8 for something else.
+        write_whole(
+            path, f"\ufeff{','.join(COLUMNS)}\r\n".encode(), workshop=path.parent / STATE / PARTS
+        )
     with path.open("r+b") as raw:
         end = raw.seek(0, os.SEEK_END)
         raw.seek(max(0, end - 65_536))
