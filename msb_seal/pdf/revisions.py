@@ -336,9 +336,13 @@ def _read_table(data: bytes, offset: int, position: int, end: int) -> Section:
         if count > MAX_OBJECTS:
             _broken("too many cross-references")
         rows, position = _read_table_rows(data, position, count)
-        for number, (place, rest, used) in enumerate(rows, first):
-            kind = PLAIN if used == b"n" else FREE
-            _enter(entries, number, Entry(kind, int(place), int(rest)))
+        found = {
+            number: Entry(PLAIN if used == b"n" else FREE, int(place), int(rest))
+            for number, (place, rest, used) in enumerate(rows, first)
+        }
+        for number in entries.keys() & found.keys():
+            _enter(entries, number, found[number])
+        entries.update(found)
     trailer, stop = read_value(data, skip_blank(data, position) + len(b"trailer"))
     if not isinstance(trailer, dict):
         _broken("a trailer that is no dictionary")
