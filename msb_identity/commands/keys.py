@@ -1,4 +1,4 @@
-"""The commands msb-identity key new, show and convert.
+"""The commands msb-identity key new, show and convert; those on the key ring are in `ring`.
 
 A password is read from a file or asked for on the terminal, never taken from the
 arguments; private keys are written to new files of mode 0600.
@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msb_identity.commands.ring import add_ring_actions
 from msb_identity.envelopes.jwk import public_jwk
 from msb_identity.errors import KeyRefused, WrongPassword
 from msb_identity.foundation.commands import (
@@ -81,6 +82,7 @@ def add_key_commands(areas: Any) -> None:  # noqa: ANN401 - argparse's own type 
         help="PKCS#12 中的证书写入此文件（PEM） / where the certificates of a PKCS#12 file go, PEM",
     )
     convert.set_defaults(command=_convert)
+    add_ring_actions(actions)
 
 
 def _add_input(action: argparse.ArgumentParser) -> None:

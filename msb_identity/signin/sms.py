@@ -157,6 +157,9 @@ class SmsSignIn:
         self._store = store
         self._protector = protector
         self._directory = directory_of(store, protector, accounts)
+        if not self._directory.by_mobile:  # a name that looks like a number would be sent codes
+            message = "codes by SMS need a directory that finds accounts by mobile number"
+            raise ValueError(message)
         self._sender = sender
         self._limits = Limits(protector)
         self._desk = desk or SignInDesk(store, protector, audit=audit)

@@ -54,9 +54,10 @@ class Origin:
 
 
 class Directory(Protocol):
-    """The accounts of one kind."""
+    """The accounts of one kind; by_mobile: whether a name may be a mobile number of the account."""
 
     kind: SubjectKind
+    by_mobile: bool
 
     def mark(self, name: str) -> bytes:
         """Give what stands for a name where attempts are counted, known or not.
@@ -81,6 +82,7 @@ class PeopleDirectory:
     """Natural persons, by mobile number or identity number, the old one of 15 digits too."""
 
     kind = SubjectKind.PERSON
+    by_mobile = True
 
     def __init__(self, store: Store, protector: Protector, accounts: Accounts) -> None:
         """Use the accounts of a store and the protector's key of NAME_DOMAIN."""
@@ -119,6 +121,7 @@ class StaffDirectory:
     """Members of staff, by staff number (工号); who has left is nobody."""
 
     kind = SubjectKind.STAFF
+    by_mobile = False
 
     def __init__(self, store: Store, protector: Protector, members: Staff) -> None:
         """Use the staff of a store and the protector's key of NAME_DOMAIN."""
@@ -148,10 +151,32 @@ class StaffDirectory:
         return () if found is None else (found.name, found.number)
 
 
+class StaffByMobile(StaffDirectory):
+    """Members of staff by the mobile number of the person that they are, where that is known."""
+
+    by_mobile = True
+
+    def mark(self, name: str) -> bytes:
+        """Give the HMAC of the number."""
+        value = Identifier.of(IdentifierKind.MOBILE, name).value
+        return self._protector.index(NAME_DOMAIN, cbor.encode(["staff mobile", value]))
+
+    def find(self, name: str) -> str | None:
+        """Find a member of staff; none where a person is several of them."""
+        identifier = Identifier.of(IdentifierKind.MOBILE, name)
+        with self._store.read() as connection:
+            row = find_holder(connection, self._protector.indexes(connection), identifier)
+            person = "" if row is None else row["person_id"]
+            theirs = (staff.c.person_id == person) & staff.c.left_at.is_(None)
+            found = connection.scalars(select(staff.c.id).where(theirs).limit(2)).all()
+        return str(found[0]) if len(found) == 1 else None
+
+
 class FirmDirectory:
     """Firms (法人), by credit code: they sign in themselves only by a certificate of their own."""
 
     kind = SubjectKind.FIRM
+    by_mobile = False
 
     def __init__(self, protector: Protector, firms: Firms) -> None:
         """Use the firms of a store and the protector's key of NAME_DOMAIN."""

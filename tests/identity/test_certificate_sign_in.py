@@ -107,9 +107,7 @@ def gate(world: World) -> Gate:
 @pytest.mark.parametrize("who", [OFFICER, FIRM, RSA_LEAF], ids=["P-256", "SM2", "RSA"])
 def test_a_bound_certificate_signs_in_at_the_highest_level(gate: Gate, who: Entity) -> None:
     gate.bind(who)
-    session = gate.service.sign_in(
-        gate.answer(who).as_json(), address=HERE, device="UKey", now=NOW
-    )
+    session = gate.service.sign_in(gate.answer(who).as_json(), address=HERE, device="UKey", now=NOW)
     assert (session.subject, session.acr) == (gate.person.id, "urn:msb:aal:3")
     assert (session.amr, session.device) == (("pop",), "UKey")
     history = SignInDesk(gate.world.store, gate.world.protector).history.page(gate.person.id)
@@ -277,10 +275,12 @@ def test_a_certificate_that_is_not_good_is_refused_though_bound(
 
 
 def test_a_revoked_certificate_is_refused(gate: Gate) -> None:
-    from msb_identity.x509.crl import Revoked  # noqa: PLC0415 - one test needs it
+    from msb_identity.x509.crl import Revoked
 
     gate.bind(REVOKED)
-    lists = ROOT.crl((REVOKED.certificate.serial, Revoked(NOW - timedelta(hours=1), "key-compromise")))
+    lists = ROOT.crl(
+        (REVOKED.certificate.serial, Revoked(NOW - timedelta(hours=1), "key-compromise"))
+    )
     for crls, expected in (((lists,), "revoked"), ((ROOT.crl(),), None)):
         gate.service = service_of(
             gate.world,
@@ -369,9 +369,7 @@ def test_a_certificate_makes_a_session_of_the_same_account_stronger_and_no_other
     desk = SignInDesk(gate.world.store, gate.world.protector)
     mine = desk.sessions.start(gate.person.id, level=3, acr="urn:msb:aal:1", amr=("sms",), now=NOW)
     other = desk.sessions.start("another", level=3, acr="urn:msb:aal:1", amr=("sms",), now=NOW)
-    stronger = gate.service.sign_in(
-        gate.answer().as_json(), address=HERE, session=mine, now=NOW
-    )
+    stronger = gate.service.sign_in(gate.answer().as_json(), address=HERE, session=mine, now=NOW)
     assert (stronger.sid, stronger.acr) == (mine.sid, "urn:msb:aal:3")
     assert stronger.amr == ("sms", "pop")
     with pytest.raises(SignInRefused) as refused:
@@ -410,4 +408,3 @@ def test_the_store_names_no_certificate_and_holds_no_nonce(gate: Gate) -> None:
     assert asked.nonce not in disk
     assert OFFICER.certificate.issuer.encoded not in disk
     assert OFFICER.key.public.spki not in disk
-
