@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -8,9 +9,13 @@ from sqlalchemy import text
 
 from msb_identity.errors import SignInRefused, StoreError
 from msb_identity.foundation.audit import Audit, AuditReader
+from msb_identity.foundation.clock import from_seconds
+from msb_identity.foundation.schema import IDENTITY
+from msb_identity.foundation.store import Store
 from msb_identity.sso.basis import Ended, cut_off_name
 from msb_identity.sso.cutoffs import CutOffs
 from msb_identity.sso.sessions import NewSession, SessionRules, Sessions
+from msb_identity.tables import TABLES
 from tests.identity.conftest import plain
 
 if TYPE_CHECKING:
@@ -271,3 +276,23 @@ def test_ends_are_recorded_with_who_ended_them(world: World) -> None:
     entries = reader.entries(subject=["someone"], event="session.ended").entries
     assert [entry.object_ for entry in entries] == [own.sid, others.sid]
     assert reader.entries(actor=["operator"]).entries == entries[1:]
+
+
+def test_sessions_of_an_older_store_go_on_after_its_migration(store_url: str) -> None:
+    with closing(Store.open(store_url)) as store, store.write() as connection:
+        IDENTITY.migrate(connection, "identity_3")
+        connection.execute(
+            text(
+                "INSERT INTO sessions"
+                " (sid, subject, level, acr, amr, auth_time, expires_at, device)"
+                " VALUES ('s', 'someone', 2, 'urn:msb:aal:1', 'sms', 1, 100000, 'phone')"
+            )
+        )
+    with closing(Store.open(store_url, *TABLES, migrate=True)) as store:
+        now = from_seconds(50)
+        (found,) = Sessions(store).of("someone", now=now)
+        assert (found.subject_kind, found.place, found.idle_until) == ("person", "", None)
+        assert found.is_live(now)
+        stronger = Sessions(store).strengthen("s", level=2, acr="a", amr=("pwd",), now=now)
+        assert Sessions(store).by_secret(stronger.secret, now=now) == plain(stronger)
+        assert Sessions(store).end("s", now)
