@@ -125,6 +125,14 @@ def test_the_whole_way_from_sign_in_to_sign_out(
     assert "invalid_grant" in openid_client.fails("refresh")
 
 
+def test_the_lock_file_names_hashes_and_no_addresses() -> None:
+    lock = json.loads((FOLDER / "package-lock.json").read_text("utf-8"))
+    locked = {name: package for name, package in lock["packages"].items() if name}
+    assert locked
+    assert all(package["integrity"].startswith("sha512-") for package in locked.values())
+    assert "://" not in json.dumps(lock)
+
+
 def test_a_code_is_good_once_and_with_its_verifier_only(
     world: World, openid_client: Client
 ) -> None:
