@@ -48,7 +48,8 @@ dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
   padding: .75rem 0; } .row div { flex: 1; min-width: 0; overflow-wrap: anywhere; }
 .row button { width: auto; margin: 0; padding: .4rem .8rem; }
 .code { text-align: center; } .code img { width: 14rem; max-width: 100%; }
-.number { font-size: 2.2rem; font-weight: 700; letter-spacing: .2em; color: var(--brand); }
+.number { margin: 0 0 .5rem; font-size: 2.2rem; font-weight: 700; letter-spacing: .2em;
+  color: var(--brand); }
 footer { text-align: center; color: var(--soft); font-size: .85rem; padding: 1rem; }
 """
 

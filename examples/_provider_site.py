@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import _pages as pages
+from _scan_pages import ScanPages
 
 from msb_identity.errors import MsbError, OAuthRefused, SignInRefused
 from msb_identity.sso.http import WebRequest, WebResponse, redirect
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from msb_identity.foundation.protect import Protector
     from msb_identity.signin.passwords import Passwords
+    from msb_identity.signin.scan import ScanSignIn
     from msb_identity.signin.sms import SmsSignIn
     from msb_identity.sso.http import Parameters
     from msb_identity.sso.provider import Provider
@@ -36,6 +38,7 @@ class Services:
     protector: Protector
     sessions: Sessions
     sms: SmsSignIn
+    scans: ScanSignIn
     passwords: Passwords
     provider: Provider
 
@@ -54,16 +57,21 @@ class Site:
 
     def __init__(self, services: Services) -> None:
         self._is = services
+        self._scans = ScanPages(services.scans, mark=self._mark, finish=_signed_in, show=self._page)
         self._pages: dict[tuple[str, str], Callable[[Visit], WebResponse]] = {
             ("GET", "/"): self._home,
             ("GET", pages.STYLE_PATH): lambda _: pages.style(),
             ("GET", "/sign-in"): self._sign_in,
+            ("GET", "/scan-in"): lambda v: self._scans.wait(v, _asked_to(v), _device(v)),
+            ("GET", "/scan"): self._scans.app,
         }
         self._forms: dict[str, Callable[[Visit, Parameters], WebResponse]] = {
             "/sign-in/password": self._by_password,
             "/sign-in/code": self._send_code,
             "/sign-in/sms": self._by_sms,
             "/sign-in/cancel": self._cancel,
+            "/scan": self._scans.scanned,
+            "/scan/answer": self._scans.answered,
             "/sign-out": self._sign_out,
             "/sessions/end": self._end_session,
         }
@@ -115,7 +123,7 @@ class Site:
         return self._is.protector.index("browser-form", visit.browser).hex()
 
     def _sign_in(self, visit: Visit) -> WebResponse:
-        return self._sign_in_page(visit, _local(dict(visit.request.query).get("to", "/")))
+        return self._sign_in_page(visit, _asked_to(visit))
 
     def _sign_in_page(
         self,
@@ -139,6 +147,7 @@ class Site:
             [
                 (f"{here}&way=sms", "短信验证码", "text message", way in {"sms", "code"}),
                 (f"{here}&way=password", "账号密码", "password", way == "password"),
+                (f"/scan-in?{pages.query(to=to)}", "扫码", "scan", False),
             ]
         )
         body += _WAYS.get(way, _sms_form)(hidden, name)
@@ -208,9 +217,7 @@ class Site:
         except MsbError as error:
             said, name = _refusal(error), fields.get("name", "")
             return self._sign_in_page(visit, to, way=way, name=name, said=said, status=403)
-        cookie = set_cookie(SESSION, session.secret)
-        fresh = set_cookie(BROWSER, secrets.token_urlsafe(32))
-        return _with(redirect(to, {}), cookie, fresh)
+        return _signed_in(session.secret, to)
 
     def _cancel(self, _visit: Visit, fields: Parameters) -> WebResponse:
         return self._is.provider.cancel(_request_for(_local(fields.get("to", ""))))
@@ -232,6 +239,7 @@ class Site:
             )
             for one in self._is.sessions.of(visit.session.subject)
         )
+        rows += pages.link("/scan", "扫一扫", "Scan to let a page in", quiet=True)
         out = pages.form("/sign-out", pages.button("退出登录", "Sign out everywhere"), hidden)
         body = pages.heading("我的登录", "Where I am signed in") + rows + out
         return self._page(("我的账号", "My account"), pages.card(body))
@@ -269,9 +277,24 @@ class Site:
         return self._page(("退出登录", "Sign out"), pages.card(body))
 
     def _page(
-        self, title: tuple[str, str], content: str, *, status: int = 200, returns_to: str = ""
+        self,
+        title: tuple[str, str],
+        content: str,
+        *,
+        status: int = 200,
+        returns_to: str = "",
+        headers: tuple[tuple[str, str], ...] = (),
+        again_seconds: int = 0,
     ) -> WebResponse:
-        return pages.page(title, content, site=SITE, status=status, returns_to=returns_to)
+        return pages.page(
+            title,
+            content,
+            site=SITE,
+            status=status,
+            returns_to=returns_to,
+            headers=headers,
+            again_seconds=again_seconds,
+        )
 
 
 def _sms_form(hidden: dict[str, str], name: str) -> str:
@@ -327,6 +350,16 @@ def _device(visit: Visit) -> str:
     """Say in a word or two which browser it is: enough for its owner to know it again."""
     said = visit.request.headers.get("user-agent", "")
     return " · ".join(next((n for n in names if n in said), "?") for names in (_BROWSERS, _SYSTEMS))
+
+
+def _signed_in(secret: str, to: str) -> WebResponse:
+    """Give the browser its session, and a new value of its own: the old one was anybody's."""
+    cookie = set_cookie(SESSION, secret)
+    return _with(redirect(to, {}), cookie, set_cookie(BROWSER, secrets.token_urlsafe(32)))
+
+
+def _asked_to(visit: Visit) -> str:
+    return _local(dict(visit.request.query).get("to", "/"))
 
 
 def _local(to: str) -> str:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 from _provider_site import Services, Site
+from msb_identity.sso.subjects import StoredSubjects
 
 from msb_identity.errors import StoreError
 from msb_identity.foundation.audit import Audit
@@ -34,6 +35,7 @@ from msb_identity.pki.keys import KeyKind
 from msb_identity.signin.desk import SignInDesk
 from msb_identity.signin.hashing import Hasher
 from msb_identity.signin.passwords import Passwords
+from msb_identity.signin.scan import ScanSignIn
 from msb_identity.signin.sms import ConsoleSender, SmsSignIn
 from msb_identity.sso.clients import Clients
 from msb_identity.sso.cutoffs import CutOffs
@@ -41,7 +43,6 @@ from msb_identity.sso.keyring import KeyRing
 from msb_identity.sso.logout_queue import LogoutQueue
 from msb_identity.sso.provider import Provider
 from msb_identity.sso.sessions import Sessions
-from msb_identity.sso.subjects import StoredSubjects
 from msb_identity.tables import TABLES
 from msb_identity.web import asgi
 
@@ -105,7 +106,8 @@ def open_site(store: Store, folder: Path, issuer: str) -> tuple[Site, LogoutQueu
     )
     _first_person(accounts, passwords)
     sms = SmsSignIn(store, protector, accounts, ConsoleSender(), desk=desk)
-    services = Services(protector, sessions, sms, passwords, provider)
+    scans = ScanSignIn(store, protector, desk=desk)
+    services = Services(protector, sessions, sms, scans, passwords, provider)
     queue = LogoutQueue(issuer, store=store, ring=ring, clients=clients, audit=audit)
     return Site(services), queue
 

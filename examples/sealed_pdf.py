@@ -1,6 +1,6 @@
 """盖章、核验、出报告 / Seal a PDF, verify it, write the report.
 
-python examples/sealed_pdf.py FOLDER   writes sealed.pdf, report.html and report.pdf there
+python examples/sealed_pdf.py FOLDER   writes letter.pdf, sealed.pdf, report.html, report.pdf there
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ UNIT = "呼和浩特市教育局"
 def main(name: str) -> int:
     """Make a CA, a seal and a letter; seal it; check it. 0 where it is valid."""
     folder = Path(name)
+    folder.mkdir(parents=True, exist_ok=True)
     authority = CertificateAuthority.create(folder / "ca", Subject.of("测试CA", country="CN"))
     sealer = make_sealer(authority)
     font = Font.load("song")
@@ -43,6 +44,7 @@ def main(name: str) -> int:
     )
     letter = to_pdf(Scene(210, 297, lines, title="通知"))
 
+    (folder / "letter.pdf").write_bytes(letter)
     sealed = seal_pdf(letter, sealer=sealer, places=[AtKeyword("（盖章）")])
     (folder / "sealed.pdf").write_bytes(sealed)
 

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msb_identity.commands.store import add_store_argument, store_url
+from msb_identity.commands.opened import add_store_argument, store_url
 from msb_identity.foundation.commands import CommandError, count_up_to, write_out
 from msb_identity.foundation.text import showable
 

@@ -180,7 +180,7 @@ class Proofing:
         with self._store.read() as connection:
             root = root_of(connection, person_id)
             found = [] if root is None else read_evidence(connection, [root])
-        return sorted((given for _, given in found), key=lambda given: given.time)
+        return sorted((given for _, given in found), key=lambda given: (given.time, given.level))
 
     def _keep(
         self,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from msb_identity.errors import AccessDenied, Refused
 from msb_identity.foundation.clock import aware
 from msb_identity.foundation.report import Outcome
+from msb_identity.signin.stepup import ASSURANCE
 from msb_identity.sso.http import NO_STORE, json_response
 
 if TYPE_CHECKING:
@@ -23,15 +24,15 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from msb_identity.foundation.report import Report
+    from msb_identity.signin.stepup import Assurance
     from msb_identity.sso.http import WebRequest, WebResponse
     from msb_identity.sso.tokens import TokenVerifier, VerifiedToken
 
-ACR_ORDER = ("urn:msb:aal:1", "urn:msb:aal:2", "urn:msb:aal:3")
-"""Authentication levels (认证等级), the weakest first."""
 RETRY_SECONDS = 5
 _UNAVAILABLE = 503
 # RFC 6750 section 2.1: "Bearer" 1*SP b64token, once.
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE | re.ASCII)
+_ACR = re.compile(r"[A-Za-z0-9:/._~+-]+", re.ASCII)
 _SCOPE_WORD = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+", re.ASCII)  # RFC 6749 section 3.3
 
 
@@ -51,9 +52,9 @@ class Demand:
     acting: bool | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what no token could meet, and what cannot stand in a header."""
-        if self.acr is not None and self.acr not in ACR_ORDER:
-            message = f"acr is one of {', '.join(ACR_ORDER)}"
+        """Refuse what cannot stand in a header."""
+        if self.acr is not None and not _ACR.fullmatch(self.acr):
+            message = "acr is a name of RFC 6711's kind, without spaces and quotation marks"
             raise ValueError(message)
         if not all(_SCOPE_WORD.fullmatch(word) for word in self.scope):
             message = "scope is a tuple of words as RFC 6749 section 3.3 spells them"
@@ -97,9 +98,12 @@ def no_token() -> AccessDenied:
 class Guard:
     """Admits requests by their access token, for one portal."""
 
-    def __init__(self, verifier: TokenVerifier) -> None:
-        """Take the verifier that knows whose tokens, and meant for whom, this portal accepts."""
-        self._verifier = verifier
+    def __init__(self, verifier: TokenVerifier, *, assurance: Assurance = ASSURANCE) -> None:
+        """Take the verifier that knows whose tokens, and meant for whom, this portal accepts.
+
+        assurance: the order of authentication levels (认证等级), as the provider has it.
+        """
+        self._verifier, self._rank = verifier, assurance.rank
 
     def admit(
         self, request: WebRequest, demand: Demand = ANY_TOKEN, *, now: datetime | None = None
@@ -119,13 +123,21 @@ class Guard:
     def judge(
         self, token: str, demand: Demand = ANY_TOKEN, *, now: datetime | None = None
     ) -> VerifiedToken:
-        """Do the same with a token that came another way, as from a browser's session."""
+        """Do the same with a token that came another way, as from a browser's session.
+
+        ValueError for a demand of a level that is not on the scale.
+        """
         moment = aware(now)
+        if demand.acr is not None and self._rank(demand.acr) < 0:
+            message = f"{demand.acr} is not a level of this guard's scale"
+            raise ValueError(message)
         try:
             verified = self._verifier.verify(token, now=moment)
         except Refused as error:
             raise _refusal(error.report) from None
-        _check_sign_in(verified, demand, moment)
+        if demand.acr is not None and self._rank(verified.acr or "") < self._rank(demand.acr):
+            raise _step_up("weak-sign-in", demand)
+        _check_age(verified, demand, moment)
         _check_rights(verified, demand)
         return verified
 
@@ -134,10 +146,8 @@ class Guard:
         return answer(denied)
 
 
-def _check_sign_in(token: VerifiedToken, demand: Demand, now: datetime) -> None:
-    """Whether the sign-in was strong and fresh enough: another one could be (RFC 9470)."""
-    if demand.acr is not None and _rank(token.acr) < _rank(demand.acr):
-        raise _step_up("weak-sign-in", demand)
+def _check_age(token: VerifiedToken, demand: Demand, now: datetime) -> None:
+    """Whether the sign-in was fresh enough: another one could be (RFC 9470)."""
     if demand.max_age is not None and (
         token.auth_time is None or now - token.auth_time > demand.max_age
     ):
@@ -152,11 +162,6 @@ def _check_rights(token: VerifiedToken, demand: Demand) -> None:
         raise _denied("role-missing")
     if demand.acting is not None and demand.acting != (token.actor is not None):
         raise _denied("not-acting" if demand.acting else "acting")
-
-
-def _rank(acr: str | None) -> int:
-    """Give a place in the order; what we do not know is weaker than all (RFC 9470 section 5)."""
-    return ACR_ORDER.index(acr) if acr in ACR_ORDER else -1
 
 
 # code: status, RFC 6750's error, Chinese, English. No credentials, no error (RFC 6750 3.1).

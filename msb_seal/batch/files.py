@@ -7,8 +7,8 @@ goes when all its files are; what a killed batch leaves is found by these notes.
 
 from __future__ import annotations
 
-import errno
 import fcntl
+import gc
 import json
 import os
 import secrets
@@ -17,19 +17,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msb_identity.foundation.clock import aware
-from msb_identity.foundation.files import (
-    PUBLIC_FOLDER_MODE,
-    make_folder,
-    open_regular,
-    write_whole,
-)
+from msb_identity.foundation.files import open_regular, write_whole
 from msb_seal.batch.documents import Document
+from msb_seal.batch.placing import Placing, sync_folder
 from msb_seal.errors import SealingRefused
 from msb_seal.ofd.archive import MAX_ARCHIVE_BYTES
 from msb_seal.placement import At, AtKeyword, OnEveryPage, Straddle
@@ -46,8 +41,6 @@ RUN_FILE, WORK_LOCK, BEGUN, PARTS = "run", "work.lock", "begun", "parts"
 _PLACES: dict[str, Callable[..., Place]] = {
     kind.__name__: kind for kind in (At, AtKeyword, OnEveryPage, Straddle)
 }
-_HOPELESS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
-"""Where no other file could be written either."""
 
 
 class Outcome(StrEnum):
@@ -138,15 +131,13 @@ def seal_group(shift: Shift, group: Group) -> list[FileResult]:
     jobs = {n: one for n, one in enumerate(group.items) if isinstance(one, FileJob)}
     with _working(shift), ExitStack() as note:
         for number, job in jobs.items():
-            if job.target.exists():
+            if os.path.lexists(job.target):
                 answers[number] = _made_before(job)
         left = {number: job for number, job in jobs.items() if number not in answers}
         if left and shift.reservation and group.since is None:
             note.enter_context(_noted(shift.state, list(left.values()), now))
         if left:
             answers |= _seal(shift, left, now, group.since)
-        for folder in {one.target.parent for one in answers.values() if one.sha256 and one.target}:
-            _sync_folder(folder)
     return [answers[number] for number in sorted(answers)]
 
 
@@ -166,14 +157,19 @@ def _seal(
                 order.append(number)
                 yield Document(name_of(job), content, job.places, job.reason)
 
+    placing = Placing(shift.state / PARTS)
     with _opened(shift) as batch:
         sealed = batch.seal(documents(), now=now, since=since)
         for index, one in enumerate(sealed):  # in the order of the documents
-            job = jobs[order[index]]
+            number = order[index]
             if one.data is not None:
-                answers[order[index]] = _write(job, one.data, shift.state)
+                placing.write(number, str(jobs[number].target), one.data)
+                answers[number] = _sealed(jobs[number], "ok", one.data)
             elif one.error is not None:
-                answers[order[index]] = FileResult.failed(one.name, one.error, job.target)
+                answers[number] = FileResult.failed(one.name, one.error, jobs[number].target)
+    placing.end()
+    for number, error in placing.refused.items():
+        answers[number] = _unwritable(jobs[number], error)
     return answers
 
 
@@ -221,6 +217,9 @@ def _opened(shift: Shift) -> Iterator[DocumentBatch]:
                 if other[0] == key[0]:  # what a parent process opened is the parent's to close
                     opened.stack.close()
             stack = ExitStack()
+            # What is loaded by now stays: going through it for garbage again and again costs more
+            # than a tenth of sealing.
+            gc.freeze()
             _OPEN[key] = _Opened(stack.enter_context(shift.open_batch(shift.reservation)), stack)
         mine = _OPEN[key]
         mine.active += 1
@@ -252,7 +251,7 @@ def _noted(state: Path, jobs: Sequence[FileJob], now: datetime) -> Iterator[None
     path = state / BEGUN / secrets.token_hex(8)
     told = {"time": now.isoformat(), "jobs": [_described(job) for job in jobs]}
     write_whole(path, json.dumps(told).encode(), workshop=state / PARTS)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     yield  # left where an exception ends the group
     path.unlink(missing_ok=True)
 
@@ -271,16 +270,9 @@ def _content(job: FileJob) -> bytes:
     return content
 
 
-def _write(job: FileJob, data: bytes, state: Path) -> FileResult:
-    try:
-        _ready_folder(job.target.parent)
-        write_whole(job.target, data, workshop=state / PARTS)
-    except OSError as error:
-        if error.errno in _HOPELESS:
-            raise
-        code, zh, en = "unwritable", "无法写入", f"cannot write: {error.strerror}"
-        return FileResult.failed(name_of(job), SealingRefused(code, zh, en), job.target)
-    return _sealed(job, "ok", data)
+def _unwritable(job: FileJob, error: OSError) -> FileResult:
+    code, zh, en = "unwritable", "无法写入", f"cannot write: {error.strerror}"
+    return FileResult.failed(name_of(job), SealingRefused(code, zh, en), job.target)
 
 
 def _made_before(job: FileJob) -> FileResult:
@@ -294,19 +286,6 @@ def _sealed(job: FileJob, code: str, data: bytes) -> FileResult:
     zh, en = {"ok": ("已盖章", "sealed")}.get(code, ("此前已盖章", "sealed before"))
     digest = sha256(data).hexdigest()
     return FileResult(name_of(job), Outcome.SEALED, code, zh, en, job.target, digest)
-
-
-@lru_cache(maxsize=1_024)
-def _ready_folder(folder: Path) -> None:
-    make_folder(folder, PUBLIC_FOLDER_MODE)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _unreadable(error: Exception) -> SealingRefused:

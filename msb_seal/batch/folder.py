@@ -81,6 +81,14 @@ class BatchFolder:
             self._synced = time.monotonic()
             os.fsync(self._results.fileno())
 
+    def relative(self, target: Path) -> str:
+        """Name an output by its path in the folder; ValueError for one that is elsewhere."""
+        root, name = f"{self.path}/", str(target)  # pathlib's own takes ten times as long
+        if not name.startswith(root):
+            message = f"a target outside the output folder: {name!r}"
+            raise ValueError(message)
+        return name[len(root) :]
+
     def close(self) -> None:
         """Bring the last rows to disk."""
         self._results.flush()
@@ -91,7 +99,7 @@ class BatchFolder:
     def _row(self, one: FileResult) -> list[str]:
         output = ""
         if one.target is not None and one.sha256:
-            output = one.target.relative_to(self.path).as_posix()
+            output = self.relative(one.target)
         moment = one.time.astimezone(UTC).isoformat(timespec="seconds")
         texts = (_cell(one.name), _cell(output), one.outcome.value, one.code, one.zh, one.en)
         return [*texts, one.sha256, moment]
@@ -189,10 +197,10 @@ def _taken(path: Path, batch: str) -> BatchFolder:
 def _open_results(path: Path, names: Names) -> TextIO:
     """Open the results to append to; a row that was cut short goes."""
     if not path.exists():
-        file = path.open("x", encoding="utf-8", newline="")
-        file.write("\ufeff")  # without it spreadsheets take UTF-8 for something else
-        csv.writer(file, lineterminator="\r\n").writerow(COLUMNS)
-        return file
+        # The mark: without it spreadsheets take UTF-8 for something else.
+        write_whole(
+            path, f"\ufeff{','.join(COLUMNS)}\r\n".encode(), workshop=path.parent / STATE / PARTS
+        )
     with path.open("r+b") as raw:
         end = raw.seek(0, os.SEEK_END)
         raw.seek(max(0, end - 65_536))

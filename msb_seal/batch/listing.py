@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MAX_NAME_CHARS = 500  # as the log of uses has it
 MAX_PART_BYTES = 255  # NAME_MAX
 MAX_NESTING = 64
-_SUFFIXES = {".pdf", ".ofd"}
+_SUFFIXES = (".pdf", ".ofd")
 _UNTOLD = {"Cc", "Cs", "Zl", "Zp"}  # characters that would break a line, or are none
 _HEADINGS = {"文件": "file", "输出": "output", "位置": "places", "原因": "reason"}
 _COLUMNS = frozenset(_HEADINGS.values())
@@ -61,37 +61,38 @@ class FolderListing:
 
     def __iter__(self) -> Iterator[FileJob | FileResult]:
         """List them, in no order."""
-        yield from self._list(self.folder, 0)
+        yield from self._list("", 0)
 
-    def _list(self, folder: Path, nesting: int) -> Iterator[FileJob | FileResult]:
-        shown = folder.relative_to(self.folder).as_posix()
+    def _list(self, folder: str, nesting: int) -> Iterator[FileJob | FileResult]:
+        """List a folder, named from the listing's own on, with its "/" behind."""
         if nesting > MAX_NESTING:
-            yield _refused(shown, "too-deep")
+            yield _refused(folder, "too-deep")
             return
         try:
-            found = os.scandir(folder)
+            found = os.scandir(self.folder / folder)
         except OSError:
-            yield _refused(shown, "unreadable")
+            yield _refused(folder or ".", "unreadable")
             return
         with found:
             for one in found:
-                yield from self._one(one, nesting)
+                yield from self._one(one, folder + one.name, nesting)
 
-    def _one(self, one: os.DirEntry[str], nesting: int) -> Iterator[FileJob | FileResult]:
-        path = Path(one.path)
-        name = path.relative_to(self.folder).as_posix()
-        named_so = path.suffix.lower() in _SUFFIXES
-        if one.is_dir(follow_symlinks=False):
-            if not (self.output.exists() and path.samefile(self.output)):
-                yield from self._list(path, nesting + 1)
-        elif not named_so and not one.is_symlink():
+    def _one(
+        self, one: os.DirEntry[str], name: str, nesting: int
+    ) -> Iterator[FileJob | FileResult]:
+        is_named_so = one.name.lower().endswith(_SUFFIXES)
+        if one.is_symlink():
+            matters = is_named_so or one.is_dir()
+            yield _refused(name, "link", Outcome.FAILED if matters else Outcome.SKIPPED)
+        elif one.is_dir():
+            if not (self.output.exists() and self.output.samefile(one.path)):
+                yield from self._list(f"{name}/", nesting + 1)
+        elif not is_named_so:
             yield _refused(name, "other-kind", Outcome.SKIPPED)
-        elif one.is_symlink():
-            yield _refused(name, "link", Outcome.FAILED if _may_matter(path) else Outcome.SKIPPED)
-        elif not one.is_file(follow_symlinks=False):
+        elif not one.is_file():
             yield _refused(name, "no-file")
         else:
-            yield _checked(FileJob(path, self.output / name, name), name)
+            yield _checked(FileJob(Path(one.path), self.output / name, name), name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,8 @@ class CsvListing:
         name = row["file"]
         if not name or "\0" in name:
             return _refused(where, "no-name")
-        source, target = self.path.parent / name, row.get("output") or _default_output(name)
+        source = self.path.parent / name
+        target = str(PurePosixPath(row.get("output") or _default_output(name)))
         places = None
         if row.get("places"):
             try:
@@ -146,28 +148,28 @@ class CsvListing:
 
 def _checked(job: FileJob, target: str) -> FileJob | FileResult:
     """Give the job back where its names allow it."""
-    name = job.name
-    path = PurePosixPath(target)
-    odd = any(unicodedata.category(one) in _UNTOLD for one in name + target)
-    if odd or len(name) > MAX_NAME_CHARS or len(target) > MAX_NAME_CHARS:
+    name, parts = job.name, target.split("/")
+    if len(name) > MAX_NAME_CHARS or len(target) > MAX_NAME_CHARS or not _is_text(name + target):
         return _refused(name, "name")
-    if any(len(part.encode()) > MAX_PART_BYTES for part in path.parts):
+    if any(len(part.encode()) > MAX_PART_BYTES for part in parts):
         return _refused(name, "name")
-    if path.is_absolute() or ".." in path.parts or not path.parts or "\\" in target:
+    if not {"", ".", ".."}.isdisjoint(parts) or "\\" in target:
         return _refused(name, "outside")
-    if path.parts[0] == STATE or path == PurePosixPath(RESULTS):
+    if parts[0] == STATE or parts == [RESULTS]:
         return _refused(name, "reserved")
     return job
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name breaks no line and is no mere bytes."""
+    if name.isprintable():
+        return True
+    return not any(unicodedata.category(one) in _UNTOLD for one in name)
 
 
 def _default_output(name: str) -> str:
     path = PurePosixPath(name)
     return path.name if path.is_absolute() or ".." in path.parts else name
-
-
-def _may_matter(path: Path) -> bool:
-    """Whether a link could lead to documents: to a folder, or by a document's name."""
-    return path.suffix.lower() in _SUFFIXES or path.is_dir()
 
 
 def _refused(name: str, code: str, outcome: Outcome = Outcome.FAILED) -> FileResult:

@@ -6,6 +6,7 @@ to any `concurrent.futures.Executor`. What holds when a run is killed: docs/deci
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from dataclasses import replace
 from datetime import timedelta
@@ -103,7 +104,7 @@ def _leftovers(
         if group is not None and _may_be_ended(group, shift):
             (results,) = _spread(iter([group]), shift, executor)
             ended = {
-                _relative(folder, one.target): one
+                folder.relative(one.target): one
                 for one in results
                 if one.sha256 and one.target is not None
             }
@@ -130,7 +131,7 @@ def _reserve(
         registered.resume(folder.reservation).close(now=aware(now))
         folder.keep("")
     left = (one for one in _fresh(inputs, folder) if isinstance(one, FileJob))
-    count = sum(1 for one in left if not one.target.exists())
+    count = sum(1 for one in left if not os.path.lexists(one.target))
     folder.names.forget()
     if count:
         reserved = registered.reserve(count, lifetime=RESUME_WITHIN, now=now)
@@ -142,19 +143,18 @@ def _fresh(
     inputs: Iterable[FileJob | FileResult], folder: BatchFolder
 ) -> Iterator[FileJob | FileResult]:
     """Tell which files are done, and which would take another's place."""
-    root = folder.path.resolve()
     for one in inputs:
         if isinstance(one, FileResult):
             yield one
             continue
-        name, parent = _relative(folder, one.target), one.target.parent
-        if not _lies_in(parent, root):
+        name = folder.relative(one.target)
+        if not _lies_in(name.rpartition("/")[0], folder.path):
             zh, en = "输出名称越出输出文件夹", "an output that would leave the output folder"
             yield FileResult(name_of(one), Outcome.FAILED, "outside", zh, en)
         elif not folder.names.come_to(name):
             zh, en = "与前面的文件输出到同一处", "an earlier file has the same output"
             yield FileResult(name_of(one), Outcome.FAILED, "duplicate", zh, en)
-        elif folder.names.has_row(name) and one.target.exists():
+        elif folder.names.has_row(name) and os.path.lexists(one.target):
             zh, en = "此前已完成", "done before"
             yield FileResult(name_of(one), Outcome.PRESENT, "present", zh, en, one.target)
         else:
@@ -162,14 +162,9 @@ def _fresh(
 
 
 @lru_cache(maxsize=1_024)
-def _lies_in(folder: Path, root: Path) -> bool:
+def _lies_in(folder: str, root: Path) -> bool:
     """Whether a folder lies in the output folder, links followed."""
-    return folder.resolve().is_relative_to(root)
-
-
-def _relative(folder: BatchFolder, target: Path) -> str:
-    """Name an output by its path in the output folder; ValueError for one that is elsewhere."""
-    return target.relative_to(folder.path).as_posix()
+    return (root / folder).resolve().is_relative_to(root.resolve())
 
 
 def _groups(items: Iterator[FileJob | FileResult]) -> Iterator[Group]:

@@ -159,6 +159,16 @@ def reached(revision: Revision, values: list[PdfValue]) -> set[Ref]:
     return walk.seen
 
 
+def has_layers(revision: Revision, appearance: PdfValue) -> bool:
+    """Whether something that an appearance draws is in a layer, which readers switch on and off."""
+    walk = _Walk(revision, [appearance], _MAX_ACTION_VALUES)
+    for entries in walk:
+        if "OC" in entries or entries.get("Type") in ("OCG", "OCMD"):
+            return True
+        walk.waiting += [one for key, one in entries.items() if key not in ("Parent", "P", "Pg")]
+    return bool(walk.waiting)
+
+
 def has_actions(revision: Revision, value: PdfValue, *, apart: Collection[Ref]) -> bool:
     """Whether something in there does more than lead to a place, or is too much to look through.
 

@@ -25,7 +25,7 @@ from msb_seal.pdf.sign import DEFAULT, PdfOptions, PreparedPdf, check_places, pr
 from msb_seal.pdf.syntax import Ref
 from msb_seal.pdf.texts import find_text
 from msb_seal.pdf.value import SignatureValue, digest_name
-from msb_seal.pdf.writing import Update, write_entries, write_text, write_value
+from msb_seal.pdf.writing import Update, write_text, write_value
 from msb_seal.placement import place_seal
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from msb_seal.pdf.pages import PdfPage, Rectangle
     from msb_seal.pdf.sign import Remarks
     from msb_seal.pdf.syntax import Dictionary, PdfValue
+    from msb_seal.pdf.value import SignatureForm
     from msb_seal.placement import Place, Placed
     from msb_seal.seals.model import ElectronicSeal, SealPicture
 
@@ -105,7 +106,7 @@ class PdfSealing:
         )
         update = Update(file)
         signature = _add_field(update, file, pages, placed, picture)
-        entries = self._entries(options.remarks, moment)
+        entries = _entries(self._value.form, options.remarks, moment)
         whole, start, end = update.finish(
             signature, entries, room=self._value.room + self.timestamp_bytes
         )
@@ -141,20 +142,21 @@ class PdfSealing:
         digest.update(view[end:])
         return digest.digest()
 
-    def _entries(self, remarks: Remarks, moment: datetime) -> bytes:
-        """Write the signature dictionary's entries but /ByteRange and /Contents (table 252)."""
-        form = self._value.form
-        entries = b"/Type/Sig/Filter%b/SubFilter%b/M(D:%bZ)" % (
-            form.filter.encode(),
-            form.subfilter.encode(),
-            f"{moment:%Y%m%d%H%M%S}".encode(),
-        )
-        texts = {
-            b"/Reason": remarks.reason,
-            b"/Location": remarks.location,
-            b"/ContactInfo": remarks.contact,
-        }
-        return entries + b"".join(name + write_text(text) for name, text in texts.items() if text)
+
+@lru_cache(maxsize=64)
+def _entries(form: SignatureForm, remarks: Remarks, moment: datetime) -> bytes:
+    """Write the signature dictionary's entries but /ByteRange and /Contents (table 252)."""
+    entries = b"/Type/Sig/Filter%b/SubFilter%b/M(D:%bZ)" % (
+        form.filter.encode(),
+        form.subfilter.encode(),
+        f"{moment:%Y%m%d%H%M%S}".encode(),
+    )
+    texts = {
+        b"/Reason": remarks.reason,
+        b"/Location": remarks.location,
+        b"/ContactInfo": remarks.contact,
+    }
+    return entries + b"".join(name + write_text(text) for name, text in texts.items() if text)
 
 
 def _add_field(
@@ -206,13 +208,9 @@ class _Appearances:
         """Write the image, which all of them show."""
         self._update = update
         self._forms: dict[SealForm, int] = {}
-        head, mask = b"", picture.opacity
-        if mask is not None:
-            number = update.add(*_image(picture, "/DeviceGray", "/FlateDecode", mask))
-            head = b"/SMask %d 0 R" % number
-        self._image = update.add(
-            *_image(picture, picture.space, picture.filter, picture.colours, head)
-        )
+        image, mask = _images(picture)
+        entry = b"/SMask %d 0 R" % update.add(*mask) if mask else b""
+        self._image = update.add(image[0], entry, *image[1:])
 
     def add(self, form: SealForm) -> int:
         """Give the number of a form."""
@@ -222,14 +220,21 @@ class _Appearances:
         return self._forms[form]
 
 
-def _image(
-    picture: PreparedPicture, space: str, packed: str, data: bytes, entries: bytes = b""
-) -> tuple[bytes, ...]:
+@lru_cache(maxsize=16)
+def _images(picture: PreparedPicture) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """Write the picture's image and its mask, of which there may be none."""
+    image = _image(picture, picture.space, picture.filter, picture.colours)
+    if picture.opacity is None:
+        return image, ()
+    return image, _image(picture, "/DeviceGray", "/FlateDecode", picture.opacity)
+
+
+def _image(picture: PreparedPicture, space: str, packed: str, data: bytes) -> tuple[bytes, ...]:
     head = (
         f"<</Type/XObject/Subtype/Image/ColorSpace{space}/Width {picture.size[0]}"
         f"/Height {picture.size[1]}/BitsPerComponent 8/Filter{packed}/Length {len(data)}"
     )
-    return head.encode(), entries, b">>\nstream\n", data, b"\nendstream"
+    return head.encode(), b">>\nstream\n", data, b"\nendstream"
 
 
 @lru_cache(maxsize=256)
@@ -263,7 +268,7 @@ def _annotate(update: Update, file: PlainFile, ref: Ref, numbers: Sequence[int])
     if isinstance(given, Ref):
         update.put(given, write_value(more))
     else:
-        update.put(ref, b"<<", write_entries({**page, "Annots": more}), b">>")
+        update.put_entry(ref, "Annots", more)
 
 
 def _enter(update: Update, file: PlainFile, ref: Ref) -> None:
@@ -280,7 +285,7 @@ def _enter(update: Update, file: PlainFile, ref: Ref) -> None:
             update.put(held, write_value(form))
         return
     value: PdfValue = form if held is not None else Ref(update.add(write_value(form)), 0)
-    update.put(file.root, write_value({**file.catalog, "AcroForm": value}))
+    update.put_entry(file.root, "AcroForm", value)
 
 
 def _numbers(values: Sequence[float]) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from msb_seal.pdf.comparing import has_layers
 from msb_seal.pdf.filling import Shown, shows_value
 from msb_seal.pdf.found import Field, fields
 from msb_seal.pdf.permissions import NO_CHANGES
-from msb_seal.pdf.syntax import Name, Ref
+from msb_seal.pdf.syntax import Name, Ref, Stream
 
 if TYPE_CHECKING:
     from msb_seal.pdf.comparing import Comparison
@@ -26,6 +27,7 @@ _PLAIN_FIELD: Final = frozenset(
 _OFF: Final = Name("Off")
 _READ_ONLY = 1
 _SIGNER_FLAGS = 4 | 128 | 512  # Print, Locked, LockedContents (12.5.3)
+_SHOWN_SOMEWHERE = 2 | 32 | 256  # Hidden, NoView, ToggleNoView
 _TIMESTAMP = "DocTimeStamp"
 
 
@@ -217,7 +219,7 @@ class FormChanges:
         is_timestamp = value.get("Type") == _TIMESTAMP or value.get("SubFilter") == "ETSI.RFC3161"
         if any({"A", "AA"} & one.keys() for one in (*widgets, new.entries)):
             self.changes.forbid(f"{path}: a signature with actions was added")
-        elif any("AP" not in one and one.keys() - _PLAIN_FIELD for one in widgets):
+        elif _key(new) not in self.old and any(map(_draws_itself, widgets)):
             self.changes.forbid(f"{path}: a signature without an appearance of its own draws a box")
         elif "ByteRange" not in value or "Contents" not in value:
             self.changes.forbid(f"{path}: something that is no signature was added as one")
@@ -231,6 +233,17 @@ class FormChanges:
             self.changes.forbid(f"{path}: signed, though the field is locked")
         else:
             self._accept(f"{path}: signed", new)
+            if any("AP" in one and not self._is_plain(one) for one in widgets):
+                self.changes.doubt(f"{path}: a signature that shows itself to some readers only")
+
+    def _is_plain(self, widget: Dictionary) -> bool:
+        """Whether a widget shows the same look on every screen, and on paper."""
+        flags = self.after.resolve(widget.get("F")) or 0
+        appearances = self.after.dictionary(widget["AP"])
+        look = self.after.resolve(appearances.get("N"))
+        shown = isinstance(flags, int) and not flags & _SHOWN_SOMEWHERE
+        one_look = isinstance(look, Stream) and not appearances.keys() - {"N"}
+        return shown and one_look and "OC" not in widget and not has_layers(self.after, look)
 
     def _is_borrowed(self, new: Field) -> bool:
         """Whether a field has the signature of another, which takes nobody's key."""
@@ -254,6 +267,11 @@ class FormChanges:
         numbers = [one for one in box if isinstance(one, int | float)]
         flat = len(numbers) == 4 and (numbers[0] == numbers[2] or numbers[1] == numbers[3])  # noqa: PLR2004 - corners
         return "AP" in widget and not flat
+
+
+def _draws_itself(widget: Dictionary) -> bool:
+    """Whether readers draw a box or a border for a widget that has no appearance."""
+    return "AP" not in widget and bool(widget.keys() - _PLAIN_FIELD)
 
 
 def _key(one: Field) -> Ref | str:

@@ -67,11 +67,24 @@ def open_update(data: bytes) -> Any:  # noqa: ANN401 - pyHanko has no types
                 "the PDF has two kinds of cross-references; readers see different contents",
             )
             raise refused("hybrid", zh, en)
+        for name in reader.root:
+            entry(reader.root, name)  # what stands elsewhere than its cross-reference says is found
         form = entry(reader.root, "/AcroForm", {})
         if "/XFA" in form:
             zh, en = "不支持 XFA 表单", "forms of the kind XFA are not supported"
             raise refused("xfa", zh, en)
-        return IncrementalPdfFileWriter.from_reader(reader)
+        return _Update.from_reader(reader)
+
+
+class _Update(IncrementalPdfFileWriter):  # type: ignore[misc] # pyHanko has no types
+    """An update that says nothing of itself: no producer, and no time of a change.
+
+    pyHanko would note both in /Info and XMP, which after an earlier signature is a change that is
+    no signature's; and when it was signed the signature itself says.
+    """
+
+    def _update_meta(self) -> None:
+        """Leave the information as it is."""
 
 
 def signed_fields(writer: Any) -> list[Any]:  # noqa: ANN401 - as above

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from msb_seal.errors import PdfRefused
 from msb_seal.pdf.filters import MAX_DECODED_BYTES, decode
+from msb_seal.pdf.object_streams import unpack
 from msb_seal.pdf.syntax import Dictionary, PdfValue, Ref, Stream, read_value, skip_blank
 
 if TYPE_CHECKING:
@@ -246,7 +247,7 @@ class Revision:
             count, first = (self.resolve(stream.entries.get(name)) for name in ("N", "First"))
             if not isinstance(count, int) or not isinstance(first, int):
                 _broken("an object stream without its numbers")
-            self.file.packed[key] = _unpack(self.file.decode(stream), count, first)
+            self.file.packed[key] = unpack(self.file.decode(stream), count, first)
         return self.file.packed[key]
 
     def _after_object(self, end: int) -> int:
@@ -336,9 +337,13 @@ def _read_table(data: bytes, offset: int, position: int, end: int) -> Section:
         if count > MAX_OBJECTS:
             _broken("too many cross-references")
         rows, position = _read_table_rows(data, position, count)
-        for number, (place, rest, used) in enumerate(rows, first):
-            kind = PLAIN if used == b"n" else FREE
-            _enter(entries, number, Entry(kind, int(place), int(rest)))
+        found = {
+            number: Entry(PLAIN if used == b"n" else FREE, int(place), int(rest))
+            for number, (place, rest, used) in enumerate(rows, first)
+        }
+        for number in entries.keys() & found.keys():
+            _enter(entries, number, found[number])
+        entries.update(found)
     trailer, stop = read_value(data, skip_blank(data, position) + len(b"trailer"))
     if not isinstance(trailer, dict):
         _broken("a trailer that is no dictionary")
@@ -383,22 +388,6 @@ def _read_rows(data: bytes, entries: Dictionary) -> dict[int, Entry]:
             _enter(found, number, Entry(kind, place, int.from_bytes(rest, "big")))
             position += step
     return found
-
-
-def _unpack(data: bytes, count: int, first: int) -> list[tuple[int, PdfValue]]:
-    heads = data[:first].split()
-    if not 0 <= count <= MAX_OBJECTS or len(heads) < 2 * count:
-        _broken("an object stream with fewer objects than it says")
-    try:
-        numbers = [int(one) for one in heads[: 2 * count]]
-    except ValueError:
-        _broken("an object stream with odd numbers")
-    if len(set(numbers[::2])) != count or len(heads) != 2 * count:
-        _broken("an object stream with an object twice, or more than it says: readers take either")
-    return [
-        (number, read_value(data, first + place)[0])
-        for number, place in zip(numbers[::2], numbers[1::2], strict=True)
-    ]
 
 
 def _broken(what: str) -> NoReturn:

@@ -9,12 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, TypeAlias
+from typing import Final, NamedTuple, NoReturn, TypeAlias
 
 from msb_seal.errors import PdfRefused
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 MAX_NESTING = 64
 MAX_ITEMS = 1_000_000
@@ -25,15 +22,17 @@ DUPLICATE_KEY: Final = "\0duplicate"
 _SKIP = re.compile(rb"(?:[\x00\t\n\x0c\r ]++|%[^\r\n]*+)*+")
 _TOKEN = re.compile(
     rb"(?:[\x00\t\n\x0c\r ]++|%[^\r\n]*+)*+(?:"
-    rb"(?P<ref>\d{1,10}[\x00\t\n\x0c\r ]+\d{1,5}[\x00\t\n\x0c\r ]+R"
+    rb"(\d{1,10}[\x00\t\n\x0c\r ]+\d{1,5}[\x00\t\n\x0c\r ]+R"
     rb"(?![^\x00\t\n\x0c\r ()<>\[\]{}/%]))"
-    rb"|(?P<number>[+-]?(?:\d+\.?\d*|\.\d+))"
-    rb"|/(?P<name>[^\x00\t\n\x0c\r ()<>\[\]{}/%]*+)"
-    rb"|(?P<open><<|\[)|(?P<close>>>|\])"
-    rb"|<(?P<hex>[0-9A-Fa-f\x00\t\n\x0c\r ]*+)>"
-    rb"|(?P<text>\()"
-    rb"|(?P<word>[^\x00\t\n\x0c\r ()<>\[\]{}/%]++))"
+    rb"|([+-]?(?:\d+\.?\d*|\.\d+))"
+    rb"|/([^\x00\t\n\x0c\r ()<>\[\]{}/%]*+)"
+    rb"|(<<|\[)|(>>|\])"
+    rb"|<([0-9A-Fa-f\x00\t\n\x0c\r ]*+)>"
+    rb"|(\()"
+    rb"|([^\x00\t\n\x0c\r ()<>\[\]{}/%]++))"
 )
+_REF, _NUMBER, _NAME, _OPEN, _CLOSE, _HEX, _TEXT = range(1, 8)
+"""The groups of _TOKEN; the last one is a word."""
 _STRING_PART = re.compile(rb"[^()\\]++|\\(?:[0-7]{1,3}|\r\n|[\s\S])|[()]")
 _ESCAPES: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 _WORDS: Final = {b"true": True, b"false": False, b"null": None}
@@ -83,21 +82,25 @@ def read_value(data: bytes, position: int, *, nesting: int = 0) -> tuple[PdfValu
         match = _TOKEN.match(data, position)
         if match is None:
             _broken("no value stands here", position)
-        kind, start, position = match.lastgroup, position, match.end()
-        if kind == "open":
+        kind, position = match.lastindex or 0, match.end()
+        written = match[kind]
+        value: PdfValue
+        if kind == _OPEN:
             if nesting + len(outer) >= MAX_NESTING:
                 code = "limit"
-                raise PdfRefused(code, "嵌套过深", f"values are nested too deep at {start}")
+                raise PdfRefused(code, "嵌套过深", f"values are nested too deep at {position}")
             outer.append((items, closing))
-            items, closing = [], _CLOSING[match["open"]]
+            items, closing = [], b"]" if written == b"[" else b">>"
             continue
-        if kind == "close":
-            if match["close"] != closing:
-                _broken("not a value", start)
-            value: PdfValue = items if closing == b"]" else _dictionary(items, start)
+        if kind == _CLOSE:
+            if written != closing:
+                _broken("not a value", match.start(kind))
+            value = items if closing == b"]" else _dictionary(items, position)
             items, closing = outer.pop()
+        elif kind == _TEXT:
+            value, position = _read_string(data, position)
         else:
-            value, position = _READERS[kind or ""](match)
+            value = _simple(kind, written, position)
         if not closing:
             return value, position
         items.append(value)
@@ -120,15 +123,21 @@ def _dictionary(items: list[PdfValue], position: int) -> Dictionary:
     return found
 
 
-def _read_word(match: re.Match[bytes]) -> tuple[PdfValue, int]:
-    if match["word"] not in _WORDS:
-        _broken("not a value", match.start("word"))
-    return _WORDS[match["word"]], match.end()
-
-
-def _read_ref(match: re.Match[bytes]) -> tuple[PdfValue, int]:
-    number, generation, _ = match["ref"].split()
-    return Ref(int(number), int(generation)), match.end()
+def _simple(kind: int, written: bytes, end: int) -> PdfValue:
+    """Read a value of one token, the commonest kinds first."""
+    if kind == _NAME:
+        return _name(written)
+    if kind == _REF:
+        return _ref(written)
+    if kind == _NUMBER:
+        if len(written) > _MAX_DIGITS:
+            _broken("a number that is too long", end)
+        return _number(written)
+    if kind == _HEX:
+        return _unhex(written)
+    if written not in _WORDS:
+        _broken("not a value", end)
+    return _WORDS[written]
 
 
 @lru_cache(maxsize=4_096)
@@ -138,9 +147,14 @@ def _name(written: bytes) -> Name:
     return Name(written.decode("latin-1"))
 
 
-def _number(written: bytes, position: int) -> int | float:
-    if len(written) > _MAX_DIGITS:
-        _broken("a number that is too long", position)
+@lru_cache(maxsize=4_096)
+def _ref(written: bytes) -> Ref:
+    number, generation, _ = written.split()
+    return Ref(int(number), int(generation))
+
+
+@lru_cache(maxsize=4_096)
+def _number(written: bytes) -> int | float:
     return float(written) if b"." in written else int(written)
 
 
@@ -178,17 +192,6 @@ def _unescape(written: bytes) -> bytes:
     if written in (b"\n", b"\r", b"\r\n"):
         return b""
     return _ESCAPES.get(written, written)
-
-
-_CLOSING: Final = {b"[": b"]", b"<<": b">>"}
-_READERS: Final[Mapping[str, Callable[[re.Match[bytes]], tuple[PdfValue, int]]]] = {
-    "name": lambda match: (_name(match["name"]), match.end()),
-    "number": lambda match: (_number(match["number"], match.start("number")), match.end()),
-    "ref": _read_ref,
-    "hex": lambda match: (_unhex(match["hex"]), match.end()),
-    "text": lambda match: _read_string(match.string, match.end()),
-    "word": _read_word,
-}
 
 
 def _broken(what: str, position: int) -> NoReturn:

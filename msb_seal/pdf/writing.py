@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ class Update:
         self._at = len(file.data) + len(self._parts)
         self._places: dict[int, tuple[int, int]] = {}
         self._next = file.size
+        self._entries = b""
 
     def reserve(self) -> int:
         """Give the number of an object that is to be put later."""
@@ -54,7 +56,21 @@ class Update:
         if ref.number in self._places:
             raise NotPlain  # two pages that share one list
         self._places[ref.number] = self._at, ref.generation
-        self._write(b"%d %d obj\n" % ref, *content, b"\nendobj\n")
+        self._write(b"%d %d obj\n%b\nendobj\n" % (*ref, b"".join(content)))
+
+    def put_entry(self, ref: Ref, name: str, value: PdfValue) -> None:
+        """Write an object again, a dictionary, with one entry more or another value in it."""
+        found = self._file.revision.object(ref)
+        extent = self._file.revision.extent(ref)
+        if not isinstance(found, dict) or DUPLICATE_KEY in found:
+            raise NotPlain
+        if name in found or extent is None:
+            self.put(ref, write_value({**found, name: value}))
+            return
+        # As it stands, so that nothing else in it changes by as much as a space.
+        written = self._file.data[slice(*extent)]
+        begins = written.index(b"<<")
+        self.put(ref, written[begins:-2], _write_name(name), b" ", write_value(value), b">>")
 
     def finish(self, number: int, entries: bytes, *, room: int) -> tuple[bytes, int, int]:
         """Write the signature dictionary last, and the cross-references; give the whole file.
@@ -62,6 +78,7 @@ class Update:
         entries: those beside /ByteRange and /Contents. room: bytes for the value, in zeros here.
         The two numbers are where /Contents stands, with its angle brackets.
         """
+        self._entries = entries
         self._places[number] = self._at, 0
         self._write(b"%d 0 obj\n<<" % number, entries)
         ranges_at = len(self._parts)
@@ -76,8 +93,9 @@ class Update:
         return b"".join((self._file.data, *self._parts)), start, end
 
     def _write(self, *content: bytes) -> None:
-        self._parts += content
-        self._at += sum(map(len, content))
+        for one in content:
+            self._parts.append(one)
+            self._at += len(one)
 
     def _write_references(self) -> None:
         at = self._at
@@ -110,8 +128,10 @@ class Update:
         names = "Root", "Info"
         kept: Dictionary = {name: trailer[name] for name in names if name in trailer}
         # 14.4: the second changes with each update.
-        changed = sha256(b"".join(self._parts)).digest()[:_ID_BYTES]
-        kept["ID"] = [file.ids[0] if file.ids else changed, changed]
+        known = file.ids
+        told = b"%d %d %b" % (len(file.data), self._at, self._entries)
+        changed = sha256(b"".join((*known, told))).digest()[:_ID_BYTES]
+        kept["ID"] = [known[0] if known else changed, changed]
         return write_entries(kept | {"Prev": file.xref_at, "Size": self._next})
 
 
@@ -146,6 +166,7 @@ def _write_compound(value: PdfValue) -> bytes:
     raise NotPlain
 
 
+@lru_cache(maxsize=4_096)
 def _write_name(name: str) -> bytes:
     escaped = _ODD_IN_NAME.sub(lambda found: f"#{ord(found[0]):02x}", name)
     return b"/" + escaped.encode("latin-1")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from msb_wallet.codes.qr import read_picture
 from tests.support import missing
 
 if TYPE_CHECKING:
@@ -55,17 +56,6 @@ def page(chromium: Browser) -> Iterator[Page]:
     assert [text for text in said if "Content Security Policy" in text] == []
 
 
-@pytest.fixture(scope="module")
-def two(world: World) -> Iterator[tuple[Started, Started]]:
-    made = (
-        world.portal("portal_fastapi.py", "seen-land"),
-        world.portal("portal_flask.py", "seen-taxes"),
-    )
-    yield made
-    for portal in made:
-        portal.stop()
-
-
 def look(page: Page, name: str) -> None:
     """Check that nothing sticks out sideways, and leave a picture where one is wanted."""
     for size, (width, height) in SIZES.items():
@@ -83,9 +73,9 @@ def sign_in(page: Page, password: str) -> None:
 
 
 def test_in_once_is_in_everywhere_and_out_once_is_out_everywhere(
-    world: World, two: tuple[Started, Started], page: Page
+    world: World, portals: tuple[Started, Started], page: Page
 ) -> None:
-    land, taxes = two
+    land, taxes = portals
     page.goto(land.url)
     look(page, "1-portal")
     page.get_by_role("link", name="登录办理").click()
@@ -121,15 +111,15 @@ def test_in_once_is_in_everywhere_and_out_once_is_out_everywhere(
         one.stop()
     for one in (world.provider, land, taxes):
         one.start()
-    for portal in two:
+    for portal in portals:
         page.goto(f"{portal.url}/permits")
         assert page.url.startswith(world.issuer), "still out after all have started anew"
 
 
 def test_a_stronger_sign_in_is_asked_for_where_one_is_needed(
-    world: World, two: tuple[Started, Started], page: Page
+    world: World, portals: tuple[Started, Started], page: Page
 ) -> None:
-    land, _ = two
+    land, _ = portals
     page.goto(f"{land.url}/permits")
     sign_in(page, world.password)
     page.wait_for_url(f"{land.url}/permits")
@@ -146,10 +136,34 @@ def test_a_stronger_sign_in_is_asked_for_where_one_is_needed(
     look(page, "9-transfer")
 
 
-def test_cookies_are_closed_to_scripts_and_bound_to_their_host(
-    world: World, two: tuple[Started, Started], page: Page
+def test_a_page_is_let_in_by_who_scans_its_code(
+    world: World, portals: tuple[Started, Started], page: Page, chromium: Browser
 ) -> None:
-    land, _ = two
+    land, _ = portals
+    page.goto(f"{land.url}/permits")
+    page.get_by_role("link", name="扫码").click()
+    look(page, "10-scan")
+    picture = page.get_by_role("img", name="登录二维码").screenshot()
+    [code] = read_picture(picture)
+    number = page.locator(".number").inner_text()
+
+    with chromium.new_context(locale="zh-CN") as other:
+        app = other.new_page()
+        app.goto(f"{world.issuer}/sign-in")
+        sign_in(app, world.password)
+        app.goto(f"{world.issuer}/scan")
+        app.get_by_label("二维码内容").fill(code)
+        app.get_by_role("button", name="扫一扫").click()
+        look(app, "11-confirm")
+        app.get_by_role("button", name=number).click()
+        assert "已确认登录" in app.get_by_role("alert").inner_text()
+    page.wait_for_url(f"{land.url}/permits")
+
+
+def test_cookies_are_closed_to_scripts_and_bound_to_their_host(
+    world: World, portals: tuple[Started, Started], page: Page
+) -> None:
+    land, _ = portals
     page.goto(f"{land.url}/permits")
     sign_in(page, world.password)
     page.wait_for_url(f"{land.url}/permits")
@@ -158,7 +172,7 @@ def test_cookies_are_closed_to_scripts_and_bound_to_their_host(
     assert {cookie["name"] for cookie in cookies} == {
         "__Host-msb-browser",
         "__Host-msb-session",
-        "__Host-msb-seen-land",
+        "__Host-msb-land",
     }
     for cookie in cookies:
         assert cookie["httpOnly"]
@@ -167,10 +181,10 @@ def test_cookies_are_closed_to_scripts_and_bound_to_their_host(
 
 
 def test_no_address_that_the_browser_kept_holds_a_token(
-    world: World, two: tuple[Started, Started], page: Page
+    world: World, portals: tuple[Started, Started], page: Page
 ) -> None:
     """Codes pass once through an address and are dead; tokens and cookies never do."""
-    land, _ = two
+    land, _ = portals
     seen: list[str] = []
     page.on("request", lambda request: seen.append(request.url))
     page.goto(f"{land.url}/permits")

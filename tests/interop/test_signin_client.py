@@ -18,8 +18,6 @@ from msb_identity.sso.tokens import TokenVerifier
 from tests.interop.running import Browser
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from msb_identity.pki.keys import SigningKey
     from msb_identity.sso.signin_client import SignedIn
     from tests.interop.running import Started, World
@@ -107,14 +105,6 @@ def test_a_wrong_secret_gets_nothing(world: World) -> None:
         client.refresh("anything")
 
 
-@pytest.fixture(scope="module")
-def portals(world: World) -> Iterator[tuple[Started, Started]]:
-    made = world.portal("portal_fastapi.py", "land"), world.portal("portal_flask.py", "taxes")
-    yield made
-    for portal in made:
-        portal.stop()
-
-
 def arrive(world: World, browser: Browser, portal: Started) -> str:
     """Go to a page of a portal that is for people who are signed in, signing in where asked."""
     page = browser.get(f"{portal.url}/permits")
@@ -152,13 +142,6 @@ def test_signing_out_of_one_portal_is_signing_out_of_both(
         time.sleep(0.1)
         page = browser.get(f"{taxes.url}/permits")
     assert page.url.startswith(world.issuer), "the other portal asks to sign in"
-    for portal in portals:  # and after all have started anew
-        portal.stop()
-    world.provider.stop()
-    world.provider.start()
-    for portal in portals:
-        portal.start()
-        assert browser.get(f"{portal.url}/permits").url.startswith(world.issuer)
 
 
 def test_the_apis_of_both_portals_take_tokens_and_say_why_not(

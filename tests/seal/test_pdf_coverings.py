@@ -121,6 +121,37 @@ def test_what_cannot_be_drawn_in_time_is_left_open(monkeypatch: pytest.MonkeyPat
     assert found.verdict is Verdict.INDETERMINATE
 
 
+INNER = b"/Rect[60 590 300 630]/AP<</N 50 0 R>>"
+LAYERED = b"/Resources<</XObject<</X 51 0 R>>>>"
+SMALL = look(b"0 g 9 9 9 9 re f")
+TO_SOME: Mapping[str, Sign] = {
+    "on paper only": replace(SECOND, widget=INNER, flags=36, more=SMALL),
+    "hidden": replace(SECOND, widget=INNER, flags=2, more=SMALL),
+    "in a layer": replace(SECOND, widget=INNER + b"/OC<</Type/OCG/Name(x)>>", more=SMALL),
+    "in a layer within": replace(
+        SECOND,
+        widget=INNER,
+        more={
+            50: stream(b"/X Do", b"/Type/XObject/Subtype/Form/BBox[0 0 240 40]" + LAYERED),
+            51: stream(b"", b"/Subtype/Form/BBox[0 0 9 9]/OC<</Type/OCG/Name(x)>>"),
+        },
+    ),
+    "under the mouse": replace(
+        SECOND, widget=INNER.replace(b"/N 50 0 R", b"/N 50 0 R/R 50 0 R"), more=SMALL
+    ),
+    "in several looks": replace(
+        SECOND, widget=INNER.replace(b"/N 50 0 R", b"/N<</A 50 0 R/B 50 0 R>>"), more=SMALL
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TO_SOME)
+def test_a_signature_that_shows_itself_to_some_readers_only_is_left_open(name: str) -> None:
+    found = report(signed(document()), TO_SOME[name])
+    assert told(found)[0] is Outcome.UNKNOWN, found.as_text()
+    assert found.verdict is Verdict.INDETERMINATE
+
+
 def round_seal(name: str) -> SealPicture:
     return SealPicture("PNG", draw(RoundSeal(name)).png(dpi=150), 42, 42)
 

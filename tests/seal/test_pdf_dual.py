@@ -101,6 +101,12 @@ def test_one_seal_shows_and_the_second_signature_changes_nothing_that_is_seen() 
     assert changed_fields(data) == {"Signature1"}
 
 
+def test_an_update_changes_nothing_that_is_not_the_signature_s() -> None:
+    data = dual(places=[At(1, 20, 30)])
+    assert b"ModDate" not in data
+    assert b"/Producer" not in data
+
+
 def test_a_changed_byte_spoils_both() -> None:
     data = dual()
     at = data.index(b"/MediaBox") + 11

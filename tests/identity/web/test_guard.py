@@ -115,10 +115,12 @@ def test_without_a_token_the_answer_names_the_scheme_and_no_error(
     }
 
 
-@EVERYWHERE
-def test_a_token_in_the_address_is_no_token(get: Callable[..., httpx.Response]) -> None:
-    response = get(GUARD, Demand(), {"X-Access-Token": token()})
-    assert response.status_code == 401
+def test_a_token_in_the_address_is_no_token() -> None:
+    async def never(*_: object) -> None:
+        raise AssertionError
+
+    path = f"/permits?access_token={token()}"
+    assert fetch(asgi.protected(never, GUARD), {}, path=path).status_code == 401
 
 
 @EVERYWHERE
@@ -239,11 +241,16 @@ def test_a_key_nobody_knows_is_the_tokens_fault() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"acr": "urn:msb:aal:9"}, {"acr": ""}, {"scope": ('a"b',)}, {"scope": ("a b",)}]
+    "wrong", [{"acr": 'a"b'}, {"acr": ""}, {"scope": ('a"b',)}, {"scope": ("a b",)}]
 )
 def test_a_demand_that_no_token_meets_is_a_mistake_at_once(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"acr is one of|scope is a tuple"):
+    with pytest.raises(ValueError, match=r"acr is a name|scope is a tuple"):
         Demand(**wrong)
+
+
+def test_a_level_that_is_not_on_the_scale_lets_nobody_pass() -> None:
+    with pytest.raises(ValueError, match="scale"):
+        GUARD.judge(token(session(acr="urn:msb:aal:3")), Demand(acr="urn:msb:aal:9"))
 
 
 def test_tokens_are_verified_off_the_event_loop() -> None:
