@@ -56,7 +56,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProviderWorld]:
     sso.store.close()
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow])
 @given(request=REQUESTS, signed_in=st.booleans())
 def test_no_request_raises(world: ProviderWorld, request: WebRequest, *, signed_in: bool) -> None:
     session = world.sign_in() if signed_in else None
@@ -67,7 +67,7 @@ def test_no_request_raises(world: ProviderWorld, request: WebRequest, *, signed_
         assert all(c.isprintable() for _, value in answer.headers for c in value)
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(
     query=st.text() | st.binary(),
     headers=st.lists(st.tuples(st.text(), st.text()), max_size=5),

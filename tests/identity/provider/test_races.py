@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Barrier
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
 from msb_identity.sso.refresh import families
-from tests.identity.provider.world import HEAR, NOW, SECOND, Portal, ProviderWorld, error, good
+from tests.identity.provider.world import (
+    HEAR,
+    NOW,
+    SECOND,
+    FakePoster,
+    ProviderWorld,
+    error,
+    good,
+    make_queue,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.identity.conftest import Race
@@ -29,22 +42,29 @@ go()
 answer = sso.refresh(portal, text, NOW + SECOND)
 print(json.loads(answer.body).get("refresh_token"))
 """
-EXCHANGE = """
-go()
-print(sso.exchange(portal, text).status)
-"""
-DELIVER = """
-poster = FakePoster()
-queue = make_queue(sso, poster)
-go()
-queue.deliver(NOW)
-print(len(poster.posted))
-"""
 
 
-def _run(race: Race, sso: ProviderWorld, folder: Path, portal: Portal, *script: str) -> list[str]:
-    source, text = script
-    return race(HEAD + source, sso.url, str(folder), text, portal.secret or "")
+@contextmanager
+def _two(sso: ProviderWorld, folder: Path) -> Iterator[tuple[ProviderWorld, ProviderWorld]]:
+    """The provider as two processes have it, each with connections of its own."""
+    worlds = (ProviderWorld.open(sso.url, folder), ProviderWorld.open(sso.url, folder))
+    for world in worlds:
+        world.ring.signer(now=NOW)
+        world.sessions.get("x")
+    yield worlds
+    for world in worlds:
+        world.store.close()
+
+
+def _at_once(*calls: Callable[[], int]) -> list[int]:
+    barrier = Barrier(len(calls))
+
+    def run(call: Callable[[], int]) -> int:
+        barrier.wait()
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
 
 
 def _families(sso: ProviderWorld) -> tuple[int, int]:
@@ -58,29 +78,39 @@ def test_two_processes_refresh_at_once_and_stay_one_family(
 ) -> None:
     portal, session = both.register(), both.sign_in()
     token = both.tokens(portal, session)["refresh_token"]
-    first, second = _run(race, both, tmp_path, portal, REFRESH, token)
+    script = HEAD + REFRESH
+    first, second = race(script, both.url, str(tmp_path), token, portal.secret or "")
     assert first == second != "None"
     assert _families(both) == (1, 0)
     good(both.refresh(portal, first, NOW + 2 * SECOND))
 
 
 def test_two_processes_with_one_code_get_tokens_once_at_most_and_keep_none(
-    both: ProviderWorld, race: Race, tmp_path: Path
+    both: ProviderWorld, tmp_path: Path
 ) -> None:
     portal, session = both.register(), both.sign_in()
-    answers = _run(race, both, tmp_path, portal, EXCHANGE, both.code(session))
-    assert sorted(answers) == ["200", "400"]
+    code = both.code(session)
+    with _two(both, tmp_path) as (one, other):
+        answers = _at_once(
+            lambda: one.exchange(portal, code).status, lambda: other.exchange(portal, code).status
+        )
+    assert sorted(answers) == [200, 400]
     assert _families(both) == (1, 1)
 
 
-def test_two_deliverers_tell_nobody_twice(both: ProviderWorld, race: Race, tmp_path: Path) -> None:
+def test_two_deliverers_tell_nobody_twice(both: ProviderWorld, tmp_path: Path) -> None:
     portal = both.register(logout_address=HEAR)
     for _ in range(5):
         session = both.sign_in()
         both.tokens(portal, session)
         both.sessions.end(session.sid, NOW)
-    told = [int(number) for number in _run(race, both, tmp_path, portal, DELIVER, "")]
-    assert sum(told) == 5
+    poster = FakePoster()
+    with _two(both, tmp_path) as (one, other):
+        told = _at_once(
+            lambda: make_queue(one, poster).deliver(NOW).delivered,
+            lambda: make_queue(other, poster).deliver(NOW).delivered,
+        )
+    assert sum(told) == len(poster.posted) == 5
 
 
 def test_a_thief_and_the_owner_are_told_apart_whoever_comes_first(both: ProviderWorld) -> None:
