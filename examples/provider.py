@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 from _provider_site import Services, Site
-from msb_identity.sso.subjects import StoredSubjects
 
 from msb_identity.errors import StoreError
 from msb_identity.foundation.audit import Audit
@@ -43,6 +42,7 @@ from msb_identity.sso.keyring import KeyRing
 from msb_identity.sso.logout_queue import LogoutQueue
 from msb_identity.sso.provider import Provider
 from msb_identity.sso.sessions import Sessions
+from msb_identity.sso.subjects import StoredSubjects
 from msb_identity.tables import TABLES
 from msb_identity.web import asgi
 

@@ -11,6 +11,7 @@ from msb_identity.commands.keys import add_key_commands
 from msb_identity.commands.organisations import add_organisation_commands
 from msb_identity.commands.people import add_people_commands
 from msb_identity.commands.ring import add_jwks_command
+from msb_identity.commands.sessions import add_session_commands
 from msb_identity.commands.store import add_store_commands
 from msb_identity.commands.tokens import add_token_commands
 from msb_identity.foundation.commands import CommandParser, run
@@ -43,10 +44,9 @@ def _parser() -> CommandParser:
     add_key_commands(areas)
     add_certificate_commands(areas, _EXIT_STATUS)
     add_token_commands(areas, _EXIT_STATUS)
-    add_client_commands(areas)
-    add_jwks_command(areas)
     add_jwks_command(areas)
     add_client_commands(areas)
+    add_session_commands(areas)
     add_audit_commands(areas)
     add_store_commands(areas)
     add_people_commands(areas)
