@@ -46,6 +46,7 @@ def _parser() -> CommandParser:
     add_token_commands(areas, _EXIT_STATUS)
     add_jwks_command(areas)
     add_client_commands(areas)
+    add_session_commands(areas)
     add_audit_commands(areas)
     add_store_commands(areas)
     add_people_commands(areas)
