@@ -50,6 +50,5 @@ def _parser() -> CommandParser:
     add_audit_commands(areas)
     add_store_commands(areas)
     add_people_commands(areas)
-    add_session_commands(areas)
     add_organisation_commands(areas)
     return parser

@@ -23,6 +23,17 @@ MAX_PDF_BYTES = 100_000_000
 """pyHanko writes broken offsets beyond that, too."""
 
 
+class _Update(IncrementalPdfFileWriter):  # type: ignore[misc]
+    """An update that leaves the document's information alone.
+
+    pyHanko would write itself as the producer: a change that no seal means to make, and one that
+    the check of an earlier signature would have to warn of.
+    """
+
+    def _update_meta(self) -> None:
+        entry(self.root, "/Metadata")  # which refuses a file whose references lead astray
+
+
 def refused(code: str, zh: str, en: str) -> SealingRefused:
     """Make a refusal with a stable code."""
     return SealingRefused(code, zh, en)
@@ -74,17 +85,6 @@ def open_update(data: bytes) -> Any:  # noqa: ANN401 - pyHanko has no types
             zh, en = "不支持 XFA 表单", "forms of the kind XFA are not supported"
             raise refused("xfa", zh, en)
         return _Update.from_reader(reader)
-
-
-class _Update(IncrementalPdfFileWriter):  # type: ignore[misc] # pyHanko has no types
-    """An update that says nothing of itself: no producer, and no time of a change.
-
-    pyHanko would note both in /Info and XMP, which after an earlier signature is a change that is
-    no signature's; and when it was signed the signature itself says.
-    """
-
-    def _update_meta(self) -> None:
-        """Leave the information as it is."""
 
 
 def signed_fields(writer: Any) -> list[Any]:  # noqa: ANN401 - as above

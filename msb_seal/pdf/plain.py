@@ -17,7 +17,7 @@ from msb_seal.errors import PdfRefused
 from msb_seal.pdf.found import as_text, fields, find_signatures
 from msb_seal.pdf.opening import MAX_PDF_BYTES
 from msb_seal.pdf.pages import MAX_PAGES, MAX_TREE_NODES, PdfPage, make_page
-from msb_seal.pdf.revisions import PdfBytes, Revision
+from msb_seal.pdf.revisions import PLAIN, PdfBytes, Revision
 from msb_seal.pdf.syntax import DUPLICATE_KEY, Dictionary, Ref, Stream
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ class PlainFile:
         size = max(_size_of(revision, data, index) for index in range(len(revision.sections)))
         if max(revision.entries, default=0) >= size:
             _odd("size")
+        _check_places(revision, data)
         catalog = plain_dictionary(revision.object(root))
         if catalog.get("Type") != "Catalog" or "Perms" in catalog:
             _odd("catalog")
@@ -225,6 +226,13 @@ def plain_list(value: PdfValue) -> list[PdfValue]:
     if not isinstance(value, list) or any(isinstance(one, Stream) for one in value):
         _odd("list")
     return value
+
+
+def _check_places(revision: Revision, data: bytes) -> None:
+    """Every object stands where the cross-references say, whether it is needed here or not."""
+    for number, (kind, place, rest) in revision.entries.items():
+        if kind == PLAIN and not data.startswith(b"%d %d obj" % (number, rest), place):
+            _odd("an object that is elsewhere")
 
 
 def _size_of(revision: Revision, data: bytes, index: int) -> int:

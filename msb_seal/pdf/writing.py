@@ -26,6 +26,10 @@ _PLAIN_TEXT = re.compile(rb"[ -'*-\[\]-~]*")  # printable, without parentheses a
 _RANGES = b"/ByteRange [0 %d %d %d]"
 _RANGES_BYTES = len(_RANGES) + 3 * 8  # MAX_PDF_BYTES has nine digits, "%d" two
 _ID_BYTES = 16
+# 7.5.5, 7.5.8.2: entries of the one table or stream; an update repeats all others.
+_OF_SECTION = frozenset(
+    ("ID", "Prev", "Size", "Type", "W", "Index", "Length", "Filter", "DecodeParms", "XRefStm")
+)
 
 
 class Update:
@@ -125,8 +129,7 @@ class Update:
 
     def _trailer(self) -> bytes:
         file, trailer = self._file, self._file.revision.trailer
-        names = "Root", "Info"
-        kept: Dictionary = {name: trailer[name] for name in names if name in trailer}
+        kept = {name: value for name, value in trailer.items() if name not in _OF_SECTION}
         # 14.4: the second changes with each update.
         known = file.ids
         told = b"%d %d %b" % (len(file.data), self._at, self._entries)
