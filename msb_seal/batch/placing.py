@@ -12,7 +12,6 @@ import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 from msb_identity.foundation.files import PUBLIC_FOLDER_MODE, PUBLIC_MODE, make_folder
@@ -67,13 +66,12 @@ class Placing:
             list(threads.map(_to_disk, [one.handle for one in waiting]))
         for one in waiting:
             try:
-                _ready(os.path.dirname(one.target))  # noqa: PTH120 - as below
-                os.rename(one.part, one.target)  # noqa: PTH104 - a text, for speed
+                _rename(one)
             except OSError as error:
                 if error.errno in _HOPELESS:
                     raise
                 self.refused[one.number] = error
-        for folder in {os.path.dirname(one.target) for one in waiting}:  # noqa: PTH120 - as above
+        for folder in {os.path.dirname(one.target) for one in waiting}:  # noqa: PTH120 - as below
             sync_folder(Path(folder))
 
 
@@ -95,6 +93,9 @@ def _to_disk(handle: int) -> None:
         os.close(handle)
 
 
-@lru_cache(maxsize=1_024)
-def _ready(folder: str) -> None:
-    make_folder(Path(folder), PUBLIC_FOLDER_MODE)
+def _rename(one: _Written) -> None:
+    try:
+        os.rename(one.part, one.target)  # noqa: PTH104 - a text, for speed
+    except FileNotFoundError:  # the first file of its folder
+        make_folder(Path(one.target).parent, PUBLIC_FOLDER_MODE)
+        os.rename(one.part, one.target)  # noqa: PTH104 - as above

@@ -161,7 +161,7 @@ class _Opening:
             if reservation:
                 sealer = stack.enter_context(_registered(given)).resume(reservation)
             else:
-                key = _key(given.key, given.password_file)
+                key = _key(given)
                 sealer = stack.enter_context(open_sealer(given, certificate, key))
             yield DocumentBatch(
                 sealer,
@@ -178,15 +178,20 @@ def _registered(arguments: argparse.Namespace) -> Iterator[RegisteredSealer]:
     from msb_seal.lifecycle import RegisteredSealer
 
     certificate = load_certificates(read_input(arguments.cert, limit=MAX_BUNDLE_BYTES))[0]
-    key = _key(arguments.key, arguments.password_file)
+    key = _key(arguments)
     with open_sealer(arguments, certificate, key) as sealer:
         if not isinstance(sealer, RegisteredSealer):  # as --record always is
             raise TypeError(sealer)
         yield sealer
 
 
+def _key(arguments: argparse.Namespace) -> SigningKey:
+    where = arguments.key if arguments.key == "-" else str(Path(arguments.key).absolute())
+    return _read_key(where, arguments.password_file)
+
+
 @lru_cache(maxsize=1)
-def _key(name: str, password_file: str | None) -> SigningKey:
+def _read_key(name: str, password_file: str | None) -> SigningKey:
     """Read the key once in each process: it may come through a pipe, or be asked for."""
     return read_key(name, password_file)
 
