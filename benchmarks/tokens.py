@@ -4,18 +4,23 @@ token_issue_ALG_vs_pyjwt, token_verify_ALG_vs_pyjwt: `TokenIssuer.issue` and a f
 `TokenVerifier.verify` over jwt.encode and jwt.decode with the same claims, key and header; theirs
 check signature, exp, iat, iss, aud and that the claims are there. token_verify_sm2_vs_floor: over
 the bare signature check. token_seen_vs_first: a token seen before over its first sight, ES256, with
-cut-offs asked from a store. Rates "cutoff_check": the question whether a token was ended.
+cut-offs asked from a store. Rates "cutoff_check": the question whether a token was ended;
+"refresh_exchange": a portal's request at the token endpoint, with its client secret, on SQLite on
+disk: rotation, the person's level asked again, new access and ID tokens, the audit log.
 Run: python benchmarks/tokens.py [--quick] [--json]
 """
 
 from __future__ import annotations
 
+import json
 import tempfile
+from base64 import b64encode
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import jwt
 from _measure import arguments, rates, report
@@ -24,17 +29,29 @@ from joserfc import jwk as joserfc_jwk
 from joserfc import jwt as joserfc_jwt
 
 from msb_identity.envelopes.jose import KeySet, parse_jws, private_jwk
+from msb_identity.foundation.audit import Audit
+from msb_identity.foundation.protect import Protector
 from msb_identity.foundation.store import Store, file_url
+from msb_identity.people.accounts import Accounts
+from msb_identity.people.firms import Firms
+from msb_identity.people.mandates import Mandates
+from msb_identity.people.staff import Staff
 from msb_identity.pki import KeyFormat, KeyKind, SigningKey, encode_key, generate_key
 from msb_identity.pki.signatures import der_from_raw
 from msb_identity.sso.basis import Basis
+from msb_identity.sso.clients import Clients, Registration
+from msb_identity.sso.codes import challenge_of
 from msb_identity.sso.cutoffs import CutOffs
-from msb_identity.sso.sessions import Session
+from msb_identity.sso.http import FORM, WebRequest, WebResponse
+from msb_identity.sso.keyring import KeyRing
+from msb_identity.sso.provider import Endpoint, Provider
+from msb_identity.sso.sessions import Session, Sessions
+from msb_identity.sso.subjects import StoredSubjects
 from msb_identity.sso.tokens import TokenIssuer, TokenVerifier
 from msb_identity.tables import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 KINDS = {
     "es256": KeyKind.P256,
@@ -74,6 +91,7 @@ def main() -> None:
         for name, kind in KINDS.items():
             tasks |= _ours(name, generate_key(kind))
         tasks |= _seen(closing)
+        tasks["refresh_exchange"] = _refreshing(closing)
         found = rates(tasks, quick=options.quick)
     ratios = {
         f"token_{action}_{name}_vs_{peer}": found[f"{name}_{action}"] / found[other]
@@ -171,6 +189,87 @@ def _seen(closing: ExitStack) -> Tasks:
         "es256_seen": lambda: seen.verify(next(known)),
         "cutoff_check": lambda: cutoffs.is_cut(basis),
     }
+
+
+def _refreshing(closing: ExitStack) -> Callable[[], object]:
+    """One person signed in at one portal, which refreshes its tokens without end."""
+    provider, sessions, person_id, secret = _provider(closing)
+    began = datetime.now(UTC)
+    session = sessions.start(person_id, level=1, acr="urn:msb:aal:1", amr=("sms",), now=began)
+    verifier, back = "v" * 43, f"{AUDIENCE}/back"
+    asked = {
+        "client_id": CLIENT,
+        "redirect_uri": back,
+        "response_type": "code",
+        "scope": "openid",
+        "code_challenge": challenge_of(verifier),
+        "code_challenge_method": "S256",
+    }
+    answer = provider.authorize(_request("GET", Endpoint.AUTHORIZE, query=asked), session, began)
+    location = answer.header("location") if isinstance(answer, WebResponse) else None
+    code = dict(parse_qsl(urlsplit(location or "").query))["code"]
+    pair = b64encode(f"{CLIENT}:{secret}".encode()).decode()
+    headers = (("Authorization", f"Basic {pair}"), ("Content-Type", FORM))
+
+    def exchange(**form: str) -> str:
+        answer = provider.token(_request("POST", Endpoint.TOKEN, headers=headers, form=form))
+        token: str = json.loads(answer.body)["refresh_token"]
+        return token
+
+    code_form = {"code": code, "redirect_uri": back, "code_verifier": verifier}
+    held = [exchange(grant_type="authorization_code", **code_form)]
+
+    def refresh() -> None:
+        held[0] = exchange(grant_type="refresh_token", refresh_token=held[0])
+
+    return refresh
+
+
+def _provider(closing: ExitStack) -> tuple[Provider, Sessions, str, str | None]:
+    """A provider on a store, with a person's id and the secret of its one portal."""
+    folder = Path(closing.enter_context(tempfile.TemporaryDirectory()))
+    store = Store.open(file_url(folder / "store.sqlite"), *TABLES)
+    closing.callback(store.close)
+    protector = Protector.from_folder(store, folder / "keys")
+    audit = Audit(store, protector, writer="provider")
+    accounts, sessions, clients = Accounts(store, protector), Sessions(store), Clients(store)
+    provider = Provider(
+        ISSUER,
+        store=store,
+        protector=protector,
+        ring=KeyRing(store, protector, kinds=(KeyKind.P256,)),
+        clients=clients,
+        sessions=sessions,
+        cutoffs=CutOffs(store),
+        subjects=StoredSubjects(
+            accounts,
+            firms=Firms(store, accounts, audit=audit),
+            mandates=Mandates(store, accounts, audit=audit),
+            staff=Staff(store, protector, audit=audit),
+        ),
+        audit=audit,
+    )
+    portal = {"id": CLIENT, "name": "政务服务网", "redirect_addresses": [f"{AUDIENCE}/back"]}
+    _, secret = clients.register(Registration.read(portal | {"audience": AUDIENCE}))
+    person = accounts.register(name="张三", mobile="13800138000")
+    return provider, sessions, person.id, secret
+
+
+def _request(
+    method: str,
+    endpoint: Endpoint,
+    *,
+    query: Mapping[str, str] | None = None,
+    form: Mapping[str, str] | None = None,
+    headers: tuple[tuple[str, str], ...] = (),
+) -> WebRequest:
+    return WebRequest.of(
+        method,
+        urlsplit(f"{ISSUER}{endpoint}").path,
+        query_string=urlencode(query or {}),
+        headers=headers,
+        body=urlencode(form or {}).encode(),
+    )
 
 
 if __name__ == "__main__":
