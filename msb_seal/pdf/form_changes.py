@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING, Final
 
 from msb_seal.pdf.comparing import has_layers
 from msb_seal.pdf.filling import Shown, shows_value
-from msb_seal.pdf.found import Field, fields
+from msb_seal.pdf.found import OF_ANNOTATION, Field, fields
 from msb_seal.pdf.permissions import NO_CHANGES
 from msb_seal.pdf.syntax import Name, Ref, Stream
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from msb_seal.pdf.comparing import Comparison
     from msb_seal.pdf.permissions import Permissions
     from msb_seal.pdf.syntax import Dictionary, PdfValue
 
-_VALUES: Final = frozenset({"V", "AP", "AS", "I", "Kids", "Ff"})
-"""Of a field and its widgets: what is compared by rules of their own."""
+_LOOKS: Final = frozenset({"AP", "AS"})
+_VALUES: Final = frozenset({*_LOOKS, "V", "I", "Kids", "Ff"})
+"""Of a widget, and of a field: what is compared by rules of their own."""
 _PLAIN_FIELD: Final = frozenset(
     {
         *("Type", "Subtype", "FT", "T", "TU", "TM", "V", "Rect", "F", "P", "Ff", "Parent", "Kids"),
@@ -112,17 +115,24 @@ class FormChanges:
         for first, second in zip(old.widgets, new.widgets, strict=True):
             if isinstance(first, Ref) and first != second:
                 self.changes.forbid(f"{path}/Kids")
-            widgets = self.before.dictionary(first), self.after.dictionary(second)
-            self._compare_entries(path, *widgets, signing=signing)
+            if first != old.ref:
+                widgets = self.before.dictionary(first), self.after.dictionary(second)
+                self._compare_entries(path, *widgets, signing=signing, apart=_LOOKS)
         self._compare_value(path, old, new)
 
     def _compare_entries(
-        self, path: str, old: Dictionary, new: Dictionary, *, signing: bool
+        self,
+        path: str,
+        old: Dictionary,
+        new: Dictionary,
+        *,
+        signing: bool,
+        apart: Collection[str] = _VALUES,
     ) -> None:
         for key in {**old, **new}:
             if key == "F" and signing and self._only_locks(old.get(key), new.get(key)):
                 continue
-            if key not in _VALUES:
+            if key not in apart:
                 self.comparison.compare(f"{path}/{key}", old.get(key), new.get(key))
 
     def _only_locks(self, old: PdfValue, new: PdfValue) -> bool:
@@ -135,6 +145,9 @@ class FormChanges:
         same = same and self.comparison.same(old.entries.get("I"), new.entries.get("I"))
         looks = all(self._looks_same(*pair) for pair in zip(old.widgets, new.widgets, strict=True))
         if same and looks:
+            return
+        if new.beside_kids:
+            self.changes.forbid(f"{path}: a field that is drawn beside its widgets was changed")
             return
         if not looks and self._is_used_elsewhere(old):
             self.changes.forbid(f"{path}: an appearance that is used elsewhere too was replaced")
@@ -196,6 +209,8 @@ class FormChanges:
         path = f"field {new.name}"
         if new.kind != "Sig":
             self.changes.forbid(f"{path} was added")
+        elif new.beside_kids:
+            self.changes.forbid(f"{path}: a field that is drawn beside its widgets was added")
         elif any(one.name == new.name for one in self.old.values()):
             self.changes.forbid(f"{path} was added under a name that was taken")
         elif self.after.resolve(new.value) is None:
@@ -205,7 +220,9 @@ class FormChanges:
 
     def _compare_empty(self, path: str, new: Field) -> None:
         widgets = [self.after.dictionary(one) for one in new.widgets]
-        if any(one.keys() - _PLAIN_FIELD for one in (*widgets, new.entries)):
+        if any(one.keys() - _PLAIN_FIELD for one in (*widgets, new.entries)) or any(
+            map(self._is_other_annotation, widgets)
+        ):
             self.changes.forbid(f"{path}: a field that shows something was added unsigned")
         elif self.permissions.level == NO_CHANGES:
             self.changes.forbid(f"{path} was added, which the signature does not allow")
@@ -219,6 +236,8 @@ class FormChanges:
         is_timestamp = value.get("Type") == _TIMESTAMP or value.get("SubFilter") == "ETSI.RFC3161"
         if any({"A", "AA"} & one.keys() for one in (*widgets, new.entries)):
             self.changes.forbid(f"{path}: a signature with actions was added")
+        elif any(map(self._is_other_annotation, widgets)):
+            self.changes.forbid(f"{path}: a signature shown by an annotation that is no widget")
         elif _key(new) not in self.old and any(map(_draws_itself, widgets)):
             self.changes.forbid(f"{path}: a signature without an appearance of its own draws a box")
         elif "ByteRange" not in value or "Contents" not in value:
@@ -235,6 +254,11 @@ class FormChanges:
             self._accept(f"{path}: signed", new)
             if any("AP" in one and not self._is_plain(one) for one in widgets):
                 self.changes.doubt(f"{path}: a signature that shows itself to some readers only")
+
+    def _is_other_annotation(self, widget: Dictionary) -> bool:
+        """Whether it is an annotation, but no widget: readers draw most kinds without a look."""
+        kind = self.after.resolve(widget.get("Subtype"))
+        return bool(OF_ANNOTATION & widget.keys()) and kind != "Widget"
 
     def _is_plain(self, widget: Dictionary) -> bool:
         """Whether a widget shows the same look on every screen, and on paper."""

@@ -9,7 +9,7 @@ import dataclasses
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msb_seal.errors import PdfRefused
 from msb_seal.pdf.revisions import PLAIN
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MAX_FIELDS = 20_000
 MAX_UNLISTED = 20
 MAX_FIELD_NESTING = 32
+OF_ANNOTATION: Final = frozenset({"Subtype", "Rect", "AP"})
+"""What a dictionary needs some of for readers to draw it, where a page lists it (12.5.2)."""
 _DATE = re.compile(
     r"(?:D:)?(\d{4})(\d{2})?(\d{2})?(\d{2})?(\d{2})?(\d{2})?(?:([Zz+-])(\d{2})?'?(\d{2})?'?)?"
 )
@@ -36,7 +38,8 @@ class Field:
     """A field of the form: its own entries, and those that it has from above (12.7.3.1).
 
     name: full and partial names with dots. ref: None for one that stands in its list directly.
-    widgets: what shows it, itself or its kids.
+    widgets: what shows it, itself or its kids. beside_kids: whether it is a widget too, which
+    readers draw, though it has kids.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Field:
     value: PdfValue = dataclasses.field(repr=False)
     flags: int
     widgets: tuple[PdfValue, ...] = dataclasses.field(repr=False)
+    beside_kids: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +102,10 @@ def fields(revision: Revision) -> Iterator[Field]:
         if inner:
             waiting += [(kid, here, nesting + 1) for kid in reversed(inner)]
         else:
-            widgets = tuple(kids) or (value,)
-            yield Field(here.name, ref, entries, here.kind, here.value, here.flags, widgets)
+            beside = bool(kids) and bool(OF_ANNOTATION & entries.keys())
+            widgets = (*kids, value) if beside and value not in kids else tuple(kids) or (value,)
+            what = (here.kind, here.value, here.flags)
+            yield Field(here.name, ref, entries, *what, widgets, beside_kids=beside)
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,7 @@ class Sign:
     fields: bytes = b"7 0 R 20 0 R"
     entries: bytes = b""
     widget: bytes = b"/Rect[0 0 0 0]"
+    as_widget: bool = True
     flags: int = 132
     catalog: bytes | None = None
     time: datetime = NOW
@@ -116,8 +117,11 @@ def signed(data: bytes, how: Sign | None = None) -> bytes:
     objects = {
         3: PAGE % how.fields,
         5: FORM % how.fields,
-        number: b"<</Type/Annot/Subtype/Widget/FT/Sig/T(%s)/V %d 0 R/F %d/P 3 0 R%s>>"
-        % (how.name, number + 1, how.flags, how.widget),
+        number: b"<<%s/FT/Sig/T(%s)/V %d 0 R/F %d/P 3 0 R%s>>"
+        % (
+            b"/Type/Annot/Subtype/Widget" if how.as_widget else b"",
+            *(how.name, number + 1, how.flags, how.widget),
+        ),
         number + 1: b"<</Type/%s/Filter/Adobe.PPKLite/SubFilter/%s/M(%s)%s"
         b"/ByteRange[0 1111111111 2222222222 3333333333]/Contents<%s>>>"
         % (
