@@ -9,6 +9,7 @@ Source: X.690.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from msb_identity.errors import EncodingRefused
 
@@ -134,6 +135,7 @@ def null() -> bytes:
     return element(NULL)
 
 
+@lru_cache(maxsize=1_024)
 def oid(dotted: str) -> bytes:
     """Write an OBJECT IDENTIFIER."""
     first, second, *rest = (int(arc) for arc in dotted.split("."))
