@@ -243,8 +243,9 @@ def open_people(
 
 
 def read_evidence(connection: Connection, person_ids: Sequence[str]) -> list[tuple[str, Evidence]]:
-    """Give the evidence of these people, each with its person's id."""
+    """Give the evidence of these people, oldest to newest, each with its person's id."""
     query = select(evidence_table).where(evidence_table.c.person_id.in_(person_ids))
+    columns = evidence_table.c
     return [
         (
             row.person_id,
@@ -256,7 +257,7 @@ def read_evidence(connection: Connection, person_ids: Sequence[str]) -> list[tup
                 expires=None if row.expires_at is None else from_seconds(row.expires_at),
             ),
         )
-        for row in connection.execute(query.order_by(evidence_table.c.id))
+        for row in connection.execute(query.order_by(columns.time, columns.level, columns.id))
     ]
 
 
