@@ -195,7 +195,7 @@ COMMON = (
 
 
 def written(text: str) -> bytes:
-    return b"BT /S 6 Tf 2 60 Td <%s> Tj ET" % utf16(text)
+    return b"BT /S 5 Tf 2 60 Td <%s> Tj ET" % utf16(text)
 
 
 def test_letters_digits_and_marks_of_contracts_are_known() -> None:
