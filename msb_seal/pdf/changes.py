@@ -64,6 +64,12 @@ class _Document:
         self.comparison = Comparison(before, after, changes)
         self.form = FormChanges(self.comparison, self.permissions, outside=_outside(before))
         self.pages = pages_of(before)
+        self.listed = {
+            one
+            for page in self.pages
+            for one in before.array(before.dictionary(page).get("Annots"))
+            if isinstance(one, Ref)
+        }
 
     def compare(self) -> None:
         """Compare everything that a reader reaches."""
@@ -142,14 +148,17 @@ class _Document:
                 )
 
     def _compare_annotations(self, path: str, one: PdfValue, two: PdfValue) -> None:
-        """Every old annotation stays, in its order; of new ones, only signatures' may draw."""
+        """Every old annotation stays, in its order; of new ones, only signatures' may draw.
+
+        One that stood on another page is not new.
+        """
         old, new = self.before.array(one), self.after.array(two)
         known = {value for value in old if isinstance(value, Ref)}
         kept = []
         for value in new:
             if not isinstance(value, Ref) or value in known:
                 kept.append(value)
-            elif value in self.form.new_widgets:
+            elif value in self.form.new_widgets and value not in self.listed:
                 self.changes.allow(f"{path} (signature)")
             elif self.after.resolve(value) is not None:
                 # Notes' windows too: readers open them over the page.

@@ -88,9 +88,9 @@ class Comparison:
 
     def compare(self, path: str, one: PdfValue, other: PdfValue, *, harmless: bool = False) -> None:
         """Tell every difference as forbidden; or as harmless, as long as it does nothing."""
-        waiting = [(path, one, other)]
+        waiting = [(path, one, other, harmless)]
         while waiting:
-            path, one, other = waiting.pop()
+            path, one, other, harmless = waiting.pop()
             self.after.file.compared += 1
             if self.after.file.compared > MAX_COMPARED:
                 code = "limit"
@@ -108,7 +108,11 @@ class Comparison:
                 # Not even what was so when it was signed: who knows what has become of it?
                 self.changes.doubt(f"{path or '/'} cannot be read")
             else:
-                waiting += [(f"{path}/{name}", first, second) for name, first, second in inner]
+                acts = harmless and (_acts(self.before, old, path) or _acts(self.after, new, path))
+                waiting += [
+                    (f"{path}/{name}", first, second, harmless and not acts)
+                    for name, first, second in inner
+                ]
 
     def _tell(self, path: str, new: PdfValue, *, harmless: bool) -> None:
         path = path or "/"
@@ -176,16 +180,27 @@ def has_actions(revision: Revision, value: PdfValue, *, apart: Collection[Ref]) 
     """
     walk = _Walk(revision, [value], _MAX_ACTION_VALUES, set(apart))
     for entries in walk:
-        kind = entries.get("S")
-        acts = entries.get("Type") == "Action" and kind not in _QUIET_ACTIONS
-        if acts or kind in _ACTIONS or _ACTION_KEYS & entries.keys():
-            return True
-        action = _read(revision, entries.get("A"))
-        if isinstance(action, dict) and action.get("S") not in (None, *_QUIET_ACTIONS):
+        if _acts(revision, entries) or _acts(revision, _read(revision, entries.get("A")), "/A"):
             return True
         # Pages, and what they show, are compared by themselves.
         walk.waiting += [one for key, one in entries.items() if key not in ("Parent", "P", "Pg")]
     return bool(walk.waiting)
+
+
+def _acts(revision: Revision, value: PdfValue, path: str = "") -> bool:
+    """Whether a dictionary is an action that does more than lead to a place, or holds some.
+
+    path: where it stands, as far as that makes it an action.
+    """
+    if not isinstance(value, dict):
+        return False
+    kind = _read(revision, value.get("S"))
+    is_action = path.endswith("/A") or _read(revision, value.get("Type")) == "Action"
+    return (
+        (isinstance(kind, Name) and kind in _ACTIONS)
+        or bool(_ACTION_KEYS & value.keys())
+        or (is_action and kind not in (None, *_QUIET_ACTIONS))
+    )
 
 
 @dataclass(slots=True)

@@ -93,7 +93,7 @@ def _texts(after: Revision, written: Written, form: Dictionary) -> list[_LineOfT
             if read is None:
                 return None
             text, width = text + read[0], width + read[1] * run.size
-        found.append((text, width, max(run.size for run in line.runs)))
+        found.append((text, width + line.moved, max(run.size for run in line.runs)))
     return found
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from msb_seal.pdf.comparing import has_layers
+from msb_seal.pdf.coverings import corners
 from msb_seal.pdf.filling import Shown, shows_value
 from msb_seal.pdf.found import OF_ANNOTATION, Field, fields
 from msb_seal.pdf.permissions import NO_CHANGES
 from msb_seal.pdf.syntax import Name, Ref, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from msb_seal.pdf.comparing import Comparison
     from msb_seal.pdf.permissions import Permissions
@@ -132,6 +133,8 @@ class FormChanges:
         for key in {**old, **new}:
             if key == "F" and signing and self._only_locks(old.get(key), new.get(key)):
                 continue
+            if key == "V" and signing and key not in old:
+                continue  # its widgets may have it too: compared with the field's own
             if key not in apart:
                 self.comparison.compare(f"{path}/{key}", old.get(key), new.get(key))
 
@@ -231,29 +234,43 @@ class FormChanges:
 
     def _compare_signed(self, path: str, new: Field) -> None:
         """A new signature may show itself; a time-stamp, which anybody can have, may not."""
-        value = self.after.dictionary(new.value)
         widgets = [self.after.dictionary(one) for one in new.widgets]
-        is_timestamp = value.get("Type") == _TIMESTAMP or value.get("SubFilter") == "ETSI.RFC3161"
+        if fault := self._fault_in_showing(new, widgets) or self._fault_in_signing(new, widgets):
+            self.changes.forbid(f"{path}: {fault}")
+            return
+        self._accept(f"{path}: signed", new)
+        if any("AP" in one and not self._is_plain(one) for one in widgets):
+            self.changes.doubt(f"{path}: a signature that shows itself to some readers only")
+
+    def _fault_in_showing(self, new: Field, widgets: Sequence[Dictionary]) -> str | None:
+        """Say what is wrong with how a signature shows itself."""
         if any({"A", "AA"} & one.keys() for one in (*widgets, new.entries)):
-            self.changes.forbid(f"{path}: a signature with actions was added")
-        elif any(map(self._is_other_annotation, widgets)):
-            self.changes.forbid(f"{path}: a signature shown by an annotation that is no widget")
-        elif _key(new) not in self.old and any(map(_draws_itself, widgets)):
-            self.changes.forbid(f"{path}: a signature without an appearance of its own draws a box")
-        elif "ByteRange" not in value or "Contents" not in value:
-            self.changes.forbid(f"{path}: something that is no signature was added as one")
-        elif self._is_borrowed(new):
-            self.changes.forbid(f"{path}: another field's signature was added as a new one")
-        elif is_timestamp and any(self._is_seen(one) for one in widgets):
-            self.changes.forbid(f"{path}: a time-stamp that shows something was added")
-        elif not is_timestamp and self.permissions.level == NO_CHANGES:
-            self.changes.forbid(f"{path}: signed, which the signature does not allow")
-        elif self.permissions.locked(new.name) and _key(new) in self.old:
-            self.changes.forbid(f"{path}: signed, though the field is locked")
-        else:
-            self._accept(f"{path}: signed", new)
-            if any("AP" in one and not self._is_plain(one) for one in widgets):
-                self.changes.doubt(f"{path}: a signature that shows itself to some readers only")
+            return "a signature with actions was added"
+        if any(map(self._is_other_annotation, widgets)):
+            return "a signature shown by an annotation that is no widget"
+        if any("AP" in one and corners(self.after, one.get("Rect")) is None for one in widgets):
+            return "a signature in a place that readers take differently"
+        if any(one.get("V", new.value) != new.value for one in widgets):
+            return "a signature whose widgets have another value"
+        if _key(new) not in self.old and any(map(_draws_itself, widgets)):
+            return "a signature without an appearance of its own draws a box"
+        return None
+
+    def _fault_in_signing(self, new: Field, widgets: Sequence[Dictionary]) -> str | None:
+        """Say why it is no signature, or none that may be there."""
+        value = self.after.dictionary(new.value)
+        is_timestamp = value.get("Type") == _TIMESTAMP or value.get("SubFilter") == "ETSI.RFC3161"
+        if "ByteRange" not in value or "Contents" not in value:
+            return "something that is no signature was added as one"
+        if self._is_borrowed(new):
+            return "another field's signature was added as a new one"
+        if is_timestamp and any(self._is_seen(one) for one in widgets):
+            return "a time-stamp that shows something was added"
+        if not is_timestamp and self.permissions.level == NO_CHANGES:
+            return "signed, which the signature does not allow"
+        if self.permissions.locked(new.name) and _key(new) in self.old:
+            return "signed, though the field is locked"
+        return None
 
     def _is_other_annotation(self, widget: Dictionary) -> bool:
         """Whether it is an annotation, but no widget: readers draw most kinds without a look."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from msb_seal.pdf.syntax import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from msb_seal.pdf.revisions import Revision
     from msb_seal.pdf.syntax import Dictionary, PdfValue
@@ -46,8 +46,14 @@ _CHINESE: Final = frozenset(
         *("FangSong_GB2312", "MicrosoftYaHei", "SimSun-ExtB"),
     }
 )
-_MIN_WIDTH, _MAX_WIDTH = 200, 1_000
-"""Thousandths of an em: narrower letters would lie over each other."""
+_EM_WIDTH = 1_000
+_MIN_NARROW, _MIN_WIDTH = 200, 400
+"""Thousandths of an em: letters of less would lie over each other. Han characters fill it."""
+_NARROW: Final = " !\"'()*,-./:;<=>?I[\\]`fijlrst{|}"
+_LATIN: Final = range(1, 96)
+"""Of Adobe-GB1: the glyphs of ASCII from the blank on, as wide as each font has them."""
+_HALF_WIDE: Final = range(814, 940)
+_MARKS: Final = frozenset("·×°—–…‘’“”\u3000、。〃々〇〈〉《》「」『』【】〔〕〖〗￥")
 _FAMILIES: Final[Mapping[str, float]] = {"Helvetica": 1, "Times": 1.16}
 _COURIER_EM = 0.6
 _STANDARD: Final = frozenset(
@@ -110,7 +116,7 @@ def _chinese(codes: bytes) -> tuple[str, float] | None:
         text = codes.decode("utf-16-be")
     except UnicodeDecodeError:
         return None
-    if not all(letter.isprintable() for letter in text):
+    if not all(map(_is_common, text)):
         return None
     return text, float(len(text))
 
@@ -131,25 +137,46 @@ def _is_named_chinese(after: Revision, entries: Dictionary) -> bool:
         and (system.get("Registry"), system.get("Ordering")) == (b"Adobe", b"GB1")
         and not isinstance(descriptor, Stream)
         and not after.dictionary(descriptor).keys() & _PROGRAMS
-        and _are_common(after, [font.get("DW", _MAX_WIDTH)], least=450)
-        and _are_common(after, _widths(after, font.get("W")), least=_MIN_WIDTH)
+        and after.resolve(font.get("DW", _EM_WIDTH)) == _EM_WIDTH
+        and all(map(_is_wide_enough, _widths(after, font.get("W"))))
     )
 
 
-def _widths(after: Revision, value: PdfValue) -> list[PdfValue]:
-    """Give the widths out of /W (9.7.4.3): `c [w …]` and `first last w`."""
-    found: list[PdfValue] = []
+def _is_common(letter: str) -> bool:
+    """Whether it is a letter, digit, mark or Han character that every such font draws as itself.
+
+    Not what strikes out or covers others: combining marks, blocks and lines; nor what is drawn
+    elsewhere than it is read, or not at all.
+    """
+    is_latin = " " <= letter <= "~" or "\uff01" <= letter <= "\uff5e"
+    is_han = "\u3400" <= letter <= "\u4db5" or "\u4e00" <= letter <= "\u9fa5"
+    return is_latin or is_han or letter in _MARKS
+
+
+def _widths(after: Revision, value: PdfValue) -> Iterator[tuple[range, PdfValue]]:
+    """Give what /W says of which glyphs (9.7.4.3): `c [w …]` and `first last w`."""
     left = [after.resolve(one) for one in reversed(after.array(value))]
     while left:
-        left.pop()
-        second = left.pop() if left else None
-        if isinstance(second, list):
-            found += second
+        first, second = left.pop(), left.pop() if left else None
+        if not isinstance(first, int):
+            yield range(0), None
+        elif isinstance(second, list):
+            for glyph, width in enumerate(second, first):
+                yield range(glyph, glyph + 1), after.resolve(width)
         else:
-            found.append(left.pop() if left else None)
-    return found
+            last = second if isinstance(second, int) else first
+            yield range(first, last + 1), left.pop() if left else None
 
 
-def _are_common(after: Revision, widths: list[PdfValue], *, least: int) -> bool:
-    values = [after.resolve(one) for one in widths]
-    return all(isinstance(one, int | float) and least <= one <= _MAX_WIDTH for one in values)
+def _is_wide_enough(given: tuple[range, PdfValue]) -> bool:
+    """Whether glyphs have a width at which they stand beside each other, and not far apart."""
+    glyphs, width = given
+    if isinstance(width, bool) or not isinstance(width, int | float) or not glyphs:
+        return False
+    if glyphs[0] in _LATIN and glyphs[-1] in _LATIN:
+        letters = [chr(glyph - _LATIN[0] + ord(" ")) for glyph in glyphs]
+        least = _MIN_NARROW if all(one in _NARROW for one in letters) else _MIN_WIDTH
+    else:
+        is_half = glyphs[0] in _HALF_WIDE and glyphs[-1] in _HALF_WIDE
+        least = _EM_WIDTH // 2 if is_half else _EM_WIDTH
+    return least <= width <= _EM_WIDTH

@@ -118,6 +118,42 @@ def test_it_is_a_forbidden_change(name: str) -> None:
     assert report.verdict is Verdict.INVALID
 
 
+def outline(action: bytes) -> Mapping[int, bytes]:
+    return {
+        30: b"<</Type/Outlines/First 31 0 R/Last 31 0 R/Count 1>>",
+        31: b"<</Title(x)/Parent 30 0 R/A %s>>" % action,
+    }
+
+
+EXCHANGED = {
+    "a script": (b"<</S/JavaScript/JS(one)>>", b"<</S/JavaScript/JS(two)>>"),
+    "an address": (b"<</S/URI/URI(http://a.example)>>", b"<</S/URI/URI(http://b.example)>>"),
+    "a step into a start": (b"<</S/GoTo/D[3 0 R/Fit]/F(a)>>", b"<</S/Launch/D[3 0 R/Fit]/F(a)>>"),
+    "a kind that is none": (b"<</S[1]/F(a)>>", b"<</S[1]/F(b)>>"),
+    "what nobody knows": (b"<</S/Unknown/F(a.exe)>>", b"<</S/Unknown/F(b.exe)>>"),
+    "a kind that stands apart": (b"<</S/GoTo/F(a)>>", b"<</S 32 0 R/F(a)>>"),
+    "what follows a step": (
+        b"<</S/GoTo/D[3 0 R/Fit]/Next[<</S/URI/URI(http://a.example)>>]>>",
+        b"<</S/GoTo/D[3 0 R/Fit]/Next[<</S/URI/URI(http://b.example)>>]>>",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EXCHANGED)
+def test_what_an_action_in_the_outlines_does_is_not_exchanged(name: str) -> None:
+    old, new = EXCHANGED[name]
+    data = signed(document({1: CATALOG % b"/Outlines 30 0 R", **outline(old)}))
+    report = check(updated(data, {31: outline(new)[31], 32: b"/Launch"}))
+    assert outcome(report) == (Outcome.FAILED, "changed"), report.as_text()
+
+
+def test_where_an_outline_leads_may_be_changed() -> None:
+    old, new = b"<</S/GoTo/D[3 0 R/Fit]>>", b"<</S/GoTo/D[3 0 R/FitH 1]>>"
+    data = signed(document({1: CATALOG % b"/Outlines 30 0 R", **outline(old)}))
+    report = check(updated(data, {31: outline(new)[31]}))
+    assert outcome(report) == (Outcome.WARNING, "harmless"), report.as_text()
+
+
 HARMLESS: Mapping[str, Mapping[int, bytes]] = {
     "outlines as programs write them": {
         **catalog(b"/Outlines 30 0 R"),

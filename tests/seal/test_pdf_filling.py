@@ -131,6 +131,15 @@ UNCERTAIN: Mapping[str, bytes] = {
     "red": b"BT 1 0 0 rg /H 12 Tf 2 60 Td (100) Tj ET",
     "small": b"BT /H 1 Tf 2 60 Td (100) Tj ET",
     "large": b"BT /H 99 Tf 2 10 Td (100) Tj ET",
+    "moved back over what it follows": (
+        b"BT /H 12 Tf 9 60 Td [(100)" + b" 90" * 9 + b" (0)] TJ ET"
+    ),
+    "moved on step by step": b"BT /H 12 Tf 2 60 Td [(10)" + b" -90" * 9 + b" (0)] TJ ET",
+    "moved on in several strings": b"BT /H 12 Tf 2 60 Td [(10) -90 ()] TJ [-90 (0)] TJ ET",
+    "moved back before it begins": b"BT /H 12 Tf 2 60 Td [900 (100)] TJ ET",
+    "pushed out of the clip": (
+        b"0 0 23 80 re W n BT /H 12 Tf 2 60 Td [(1)" + b" -100(0)" * 2 + b"] TJ 0 0 0 rg ET"
+    ),
     "pushed together": b"BT /H 12 Tf 2 60 Td [(1) 900 (00)] TJ ET",
     "too wide": b"BT /H 24 Tf 180 40 Td (100) Tj ET",
     "two texts": ONE + b" BT /H 12 Tf 2 20 Td (100) Tj ET",
@@ -157,6 +166,11 @@ FONTS: Mapping[str, tuple[bytes, bytes]] = {
     "another order of glyphs": (b"(GB1)", b"(Identity)"),
     "no room for letters": (b"/DW 1000", b"/DW 0"),
     "letters one over the other": (b"/W[1 95 500]", b"/W[1[500 0 500]]"),
+    "Han characters half over each other": (b"/DW 1000", b"/DW 500"),
+    "all letters over each other": (b"/W[1 95 500]", b"/W[0 65535 200]"),
+    "digits over each other": (b"/W[1 95 500]", b"/W[17 26 300]"),
+    "one Han character over the next": (b"/W[1 95 500]", b"/W[1000[400]]"),
+    "a width that is none": (b"/W[1 95 500]", b"/W[1 95 true]"),
     "letters backwards": (b"/W[1 95 500]", b"/W[1 95 -900]"),
     "a table of glyphs": (b"/DW 1000", b"/DW 1000/CIDToGIDMap 42 0 R"),
     "no widths that end": (b"/W[1 95 500]", b"/W[1 95]"),
@@ -172,6 +186,42 @@ def test_a_font_that_may_lie_leaves_it_open(name: str) -> None:
     assert old in SONG
     more = {42: stream(b"/CIDInit /ProcSet findresource begin end")}
     assert outcome(content, text, font=SONG.replace(old, new), more=more) is Outcome.UNKNOWN
+
+
+COMMON = (
+    "\uffe5100.00\uff08\u4eba\u6c11\u5e01\u58f9\u4f70\u5706\u6574\uff09"
+    "\u3001\u300a\u5408\u540c\u300b 2 \u00d7 50\u00b0\u2014\u2014\u201c\u7532\u65b9\u201d"
+)
+
+
+def written(text: str) -> bytes:
+    return b"BT /S 5 Tf 2 60 Td <%s> Tj ET" % utf16(text)
+
+
+def test_letters_digits_and_marks_of_contracts_are_known() -> None:
+    assert outcome(written(COMMON), COMMON) is Outcome.OK
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("\u2588\u2588\u2588", "1\u03360\u0336", "\u2500\u2500", "\u25a0", "1\u20e3", "1\u0488"),
+        *("\u05d0\u05d112", "12\u202e34\u202c", "1\u200b2", "12\ufeff", "1\u00ad2"),
+        *("\ue000", "\U0001f600", "\ufdfd"),
+    ],
+)
+def test_what_strikes_out_covers_or_is_drawn_elsewhere_is_left_open(text: str) -> None:
+    assert outcome(written(text), text) is Outcome.UNKNOWN
+
+
+PROPORTIONAL = b"/W[1[207 270 342 467 462 797 710 239 374 374 423 605 238 375 238 334] 17 26 462]"
+
+
+def test_widths_as_programs_write_them_are_known() -> None:
+    content, text = HONEST["Chinese and Latin in one line"]
+    for widths in (PROPORTIONAL, b"/W[1 95 500 814 939 500]", b"/W[1[500 500]814[500]]"):
+        font = SONG.replace(b"/W[1 95 500]", widths)
+        assert outcome(content, text, font=font) is Outcome.OK
 
 
 @pytest.mark.parametrize("key", [b"FontFile", b"FontFile2", b"FontFile3"])

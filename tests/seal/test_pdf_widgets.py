@@ -115,3 +115,52 @@ def test_a_signature_may_have_nothing_to_show_at_all() -> None:
     data = signed(signed(document()), replace(BESIDE, widget=b"", as_widget=False, more={}))
     _, report = first_changes(data)
     assert report.verdict is Verdict.VALID, report.as_text()
+
+
+@pytest.mark.parametrize("place", [b"/Rect[60 690 300 730 0]", b"/Rect[60 690 300]", b""])
+def test_a_signature_is_shown_in_a_place_that_all_readers_take_alike(place: bytes) -> None:
+    how = replace(BESIDE, widget=place + b"/AP<</N 43 0 R>>")
+    outcome, report = first_changes(signed(signed(document()), how))
+    assert outcome is Outcome.FAILED, report.as_text()
+
+
+def straddle(value: bytes) -> Sign:
+    """A signature whose widget, as a kid, has the value too: some readers look only there."""
+    kid = b"<</Type/Annot/Subtype/Widget/Parent 40 0 R/Rect[0 0 0 0]/F 132/P 3 0 R%s>>" % value
+    return replace(BESIDE, widget=b"/Kids[42 0 R]", as_widget=False, more={42: kid})
+
+
+def test_the_widgets_of_a_signature_have_its_value_or_none() -> None:
+    first = signed(document())
+    for value in (b"", b"/V 41 0 R"):
+        report = first_changes(signed(first, straddle(value)))[1]
+        assert report.verdict is Verdict.VALID, report.as_text()
+    outcome, report = first_changes(signed(first, straddle(b"/V 21 0 R")))
+    assert outcome is Outcome.FAILED, report.as_text()
+
+
+@pytest.mark.parametrize("value", [b"", b"/V 30 0 R"])
+def test_the_value_of_a_signatures_widget_is_not_exchanged(value: bytes) -> None:
+    data = signed(signed(document()), straddle(b"/V 41 0 R"))
+    report = check_pdf(updated(data, straddle(value).more), trust=TRUST, at=NOW)
+    assert report.signatures[1].step("later-changes").outcome is Outcome.FAILED, report.as_text()
+
+
+def test_a_field_of_one_page_is_not_shown_on_another_when_it_is_signed() -> None:
+    field = b"<</Type/Annot/Subtype/Widget/FT/Sig/T(Sig2)%s/F 132/P 60 0 R>>" % OVER
+    pages = {
+        2: b"<</Type/Pages/Kids[3 0 R 60 0 R]/Count 2>>",
+        5: FORM % b"7 0 R 40 0 R",
+        40: field,
+        60: PAGE % b"40 0 R",
+    }
+    first = signed(document(pages), Sign(fields=b"7 0 R 20 0 R", more={5: FORM % THREE}))
+    how = Sign(
+        field_number=40,
+        name=b"Sig2",
+        fields=b"7 0 R 20 0 R 40 0 R",
+        widget=OVER + b"/AP<</N 43 0 R>>",
+        more={43: WHITE},
+    )
+    outcome, report = first_changes(signed(first, how))
+    assert outcome is Outcome.FAILED, report.as_text()
