@@ -31,7 +31,7 @@ from msb_identity.foundation.schema import IDENTITY
 from msb_identity.signin.desk import SignInDesk, Tried
 from msb_identity.signin.limits import Attempt, By, Limits, Policy, Rule
 from msb_identity.signin.password_policy import PasswordPolicy, normal_form
-from msb_identity.signin.stepup import require
+from msb_identity.signin.stepup import fresh, require
 from msb_identity.signin.subjects import Origin, directory_of
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 METHOD = "pwd"
 RESET_WITHIN = timedelta(minutes=10)
 """How fresh a sign-in by another method must be to set a password without the old one."""
+RESET_BY = frozenset({"sms", "pop", "hwk", "swk"})
+"""These other methods: a code sent to the owner's number, or a certificate's key (RFC 8176)."""
 _MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 TRIES = Policy(
     "password-try",
@@ -189,13 +191,13 @@ class Passwords:
     def reset(self, session: Session, new: str, *, now: datetime | None = None) -> None:
         """Let the owner set a password without the old one, freshly signed in by something else.
 
-        Ends the owner's other sessions. SignInRefused (`sign-in-again`) for a session that is older
-        than RESET_WITHIN or was begun by nothing but a password; PasswordRefused by the policy.
+        Ends the owner's other sessions. SignInRefused (`sign-in-again`) for a session in which
+        none of RESET_BY was shown within RESET_WITHIN; PasswordRefused by the policy.
         """
         moment = aware(now)
         require(session, now=moment)
-        is_old = moment - session.auth_time > RESET_WITHIN
-        if is_old or set(session.amr) <= {METHOD}:
+        shown = fresh(session, moment - RESET_WITHIN)
+        if shown is None or RESET_BY.isdisjoint(shown.amr):
             _refuse_reset()
         self._put(
             session.subject,
