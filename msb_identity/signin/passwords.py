@@ -37,6 +37,8 @@ from msb_identity.signin.subjects import Origin, directory_of
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sqlalchemy import Connection
+
     from msb_identity.foundation.audit import Audit
     from msb_identity.foundation.protect import Protector
     from msb_identity.foundation.store import Store
@@ -208,11 +210,16 @@ class Passwords:
             now=moment,
         )
 
-    def remove(self, subject_id: str) -> bool:
-        """Take an account's password away; whether it had one."""
-        with self._store.write(locks=()) as connection:
+    def remove(
+        self, subject_id: str, *, by: str | None = None, now: datetime | None = None
+    ) -> bool:
+        """Take an account's password away; whether it had one. by: who does it, for the log."""
+        with self._store.write(locks=[_lock(subject_id)]) as connection:
             this = passwords.c.subject == subject_id
-            return connection.execute(delete(passwords).where(this)).rowcount == 1
+            removed = connection.execute(delete(passwords).where(this)).rowcount == 1
+            if removed:
+                self._record(connection, "password.removed", subject_id, actor=by, now=aware(now))
+            return removed
 
     def _count(self, attempt: Attempt, now: datetime) -> Counted:
         """Count an attempt before it is judged; SignInRefused where it must wait."""
@@ -270,12 +277,23 @@ class Passwords:
             connection.execute(delete(passwords).where(passwords.c.subject == subject_id))
             row = {"subject": subject_id, "hash": sealed, "changed_at": seconds(now)}
             connection.execute(insert(passwords).values(row))
-            if self._audit is not None:
-                self._audit.record(
-                    event, actor=actor, subject=subject_id, now=now, connection=connection
-                )
+            self._record(connection, event, subject_id, actor=actor, now=now)
         # A session that somebody else began with the old password does not outlive it.
         self._desk.sessions.end_all(subject_id, but=but, now=now, by=actor)
+
+    def _record(
+        self,
+        connection: Connection,
+        event: str,
+        subject_id: str,
+        *,
+        actor: str | None,
+        now: datetime,
+    ) -> None:
+        if self._audit is not None:
+            self._audit.record(
+                event, actor=actor, subject=subject_id, now=now, connection=connection
+            )
 
 
 def _refuse_reset() -> NoReturn:
