@@ -9,7 +9,7 @@ from __future__ import annotations
 from msb_identity.foundation import audit, protect
 from msb_identity.people import records, staff
 from msb_identity.people import tables as people
-from msb_identity.signin import certificates, challenge, history, limits, passwords, scan, sms
+from msb_identity.signin import bindings, challenge, history, limits, passwords, scan, sms
 from msb_identity.sso import (
     client_authentication,
     client_sessions,
@@ -30,7 +30,7 @@ TABLES = (
     history.metadata,
     passwords.metadata,
     challenge.metadata,
-    certificates.metadata,
+    bindings.metadata,
     scan.metadata,
     sessions.metadata,
     keyring.metadata,

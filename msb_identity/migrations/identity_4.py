@@ -36,6 +36,9 @@ def _widen_sessions() -> None:
     )
     op.add_column("sessions", Column("secret_hash", LargeBinary(32)))
     op.add_column("sessions", Column("idle_until", BigInteger))
+    op.add_column(
+        "sessions", Column("amr_times", String(400), nullable=False, server_default=text("''"))
+    )
     op.create_index("ix_sessions_secret_hash", "sessions", ["secret_hash"], unique=True)
     op.create_index("ix_sessions_expires_at", "sessions", ["expires_at"])
 

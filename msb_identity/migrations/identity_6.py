@@ -1,5 +1,7 @@
 """The OpenID Provider: clients, codes, refresh tokens, logouts to deliver."""
 
+from typing import Any
+
 from alembic import op
 from sqlalchemy import (
     BigInteger,
@@ -86,7 +88,7 @@ def upgrade() -> None:
     op.bulk_insert(progress, [{"id": 1, "version": 0}])
 
 
-def _authorization() -> list[Column[str]]:
+def _authorization() -> list[Column[Any]]:
     """Give the columns of what was authorised, which a code and a refresh token both carry."""
     return [
         Column("client_id", String(64), nullable=False),
@@ -96,4 +98,5 @@ def _authorization() -> list[Column[str]]:
         Column("audience", Text(), nullable=False),
         Column("firm_id", String(26), nullable=True),
         Column("mandate_id", String(26), nullable=True),
+        Column("shown_since", BigInteger(), nullable=True),
     ]

@@ -5,13 +5,16 @@ faces. What one finds becomes evidence with method, source, time and end; the hi
 evidence holds is the account's. A level therefore falls by itself when its evidence ends. Only a
 plain yes raises anything: a no, and no answer, are recorded and change nothing.
 
-A register is also an oracle for whoever would guess numbers. Failed checks of one account, or of
-one number in whichever account, soon have to wait.
+A register is also an oracle for whoever would guess numbers or names. Failed checks of one account
+soon have to wait, for hours at last. Those of one number in whichever other accounts are slowed
+too, and the account that holds it does not wait for them. Where nothing was found out, nothing
+counts and nothing is forgiven; an officer's own word asks no register and never waits.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -43,11 +46,16 @@ if TYPE_CHECKING:
     from msb_identity.foundation.store import Store
     from msb_identity.people.accounts import Accounts
     from msb_identity.people.levels import Evidence
+    from msb_identity.signin.limits import Counted
 
-_DAY = timedelta(days=1)
-CHECKS = Policy(
-    "proofing", (Rule(By.PAIR, 5, timedelta(minutes=10), timedelta(hours=12), window=_DAY),)
+_MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
+OF_ACCOUNT = Policy(
+    "proofing", (Rule(By.SUBJECT, 5, 10 * _MINUTE, timedelta(hours=12), window=_DAY),)
 )
+OF_NUMBER = Policy(
+    "proofing-number", (Rule(By.SUBJECT, 20, timedelta(seconds=5), _MINUTE, window=_DAY),)
+)
+_Attempts = Sequence[tuple[Policy, Attempt]]
 _log = logging.getLogger(__name__)
 
 
@@ -156,11 +164,12 @@ class Proofing:
             raise ValueError(message)
         claim = _claim(person, name, identifier)
         self._accounts.scale.evidence(verifier.method, source=verifier.source, now=moment)
-        attempts = self._attempts(person, claim)
-        self._count(attempts, moment)
+        asks = not isinstance(verifier, Attestation)
+        attempts = self._attempts(person, claim) if asks else ()
+        counted = self._count(attempts, moment)
         answer = _ask(verifier, claim, moment)
         if answer.finding is not Finding.FAILED:
-            self._forgive(attempts)
+            self._give_back(attempts, counted)
         if answer.finding is Finding.PASSED:
             kept = self._keep(person, claim, verifier=verifier, answer=answer, by=by, now=moment)
             return Checked(answer.finding, kept)
@@ -209,30 +218,37 @@ class Proofing:
             self._record(draft, by=by, now=now, connection=connection)
             return after
 
-    def _attempts(self, person: Person, claim: Claim) -> list[Attempt]:
-        """Count by account and by number, so that neither many of the one nor of the other help."""
-        named = (
-            self._protector.index("proofing-account", person.id),
-            self._protector.index(f"proofing-{claim.identifier.domain}", claim.identifier.value),
-        )
-        return [Attempt(name, "") for name in named]
+    def _attempts(self, person: Person, claim: Claim) -> tuple[tuple[Policy, Attempt], ...]:
+        """Count by account and by number, so that neither many of the one nor of the other help.
 
-    def _count(self, attempts: list[Attempt], now: datetime) -> None:
+        Of whoever holds the number, the account alone: others' guesses hold him up not at all.
+        """
+        account = self._protector.index("proofing-account", person.id)
+        if person.held(claim.identifier) is not None:
+            return ((OF_ACCOUNT, Attempt(account, "")),)
+        domain = f"proofing-{claim.identifier.domain}"
+        number = self._protector.index(domain, claim.identifier.value)
+        return ((OF_ACCOUNT, Attempt(account, "")), (OF_NUMBER, Attempt(number, "")))
+
+    def _count(self, attempts: _Attempts, now: datetime) -> Counted:
         """Count before asking, so that checks at one moment do not all pass before one counts."""
-        locks = [lock for attempt in attempts for lock in self._limits.locks(attempt)]
-        with self._store.write(locks=locks) as connection:
-            waits = [self._limits.wait(connection, CHECKS, one, now) for one in attempts]
+        counted: Counted = {}
+        with self._store.write(locks=self._locks(attempts)) as connection:
+            waits = [self._limits.wait(connection, *one, now) for one in attempts]
             if not any(waits):
-                for attempt in attempts:
-                    self._limits.count(connection, CHECKS, attempt, now)
+                for one in attempts:
+                    counted |= self._limits.count(connection, *one, now)
         if any(waits):
             raise account_refused("too-many-checks")
+        return counted
 
-    def _forgive(self, attempts: list[Attempt]) -> None:
-        locks = [lock for attempt in attempts for lock in self._limits.locks(attempt)]
-        with self._store.write(locks=locks) as connection:
-            for attempt in attempts:
-                self._limits.forget_pair(connection, CHECKS, attempt)
+    def _give_back(self, attempts: _Attempts, counted: Counted) -> None:
+        """Take back what this attempt counted, and nothing of those before it."""
+        with self._store.write(locks=self._locks(attempts)) as connection:
+            self._limits.give_back(connection, counted)
+
+    def _locks(self, attempts: _Attempts) -> list[str]:
+        return [lock for _, attempt in attempts for lock in self._limits.locks(attempt)]
 
     def _record(
         self,

@@ -10,12 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Column, LargeBinary, String, Table, delete, insert, select
-
-from msb_identity.envelopes import cbor
 from msb_identity.errors import (
     CertificateRefused,
     EncodingRefused,
@@ -25,9 +21,9 @@ from msb_identity.errors import (
     SignatureRefused,
     SignInRefused,
 )
-from msb_identity.foundation.clock import aware, seconds
+from msb_identity.foundation.clock import aware
 from msb_identity.foundation.report import ReportBuilder, Verdict
-from msb_identity.foundation.schema import IDENTITY
+from msb_identity.signin.bindings import CertificateBindings
 from msb_identity.signin.challenge import SIGN_IN, Answer, Challenges, by_address, signed_text
 from msb_identity.signin.desk import SignInDesk, Tried
 from msb_identity.signin.limits import By, Limits, Policy, Rule
@@ -53,8 +49,6 @@ if TYPE_CHECKING:
 METHODS = ("pop",)
 """Proof of possession of a key (RFC 8176); say ("hwk",) where every key lies in a device."""
 STEPS = ("format", "challenge", "algorithm", "signature-value", "account")
-BINDING_DOMAIN = "certificate-binding"
-MAX_BINDINGS = 50
 _TRIES = Policy(
     "certificate-try",
     (
@@ -75,108 +69,6 @@ _TOO_MANY = (
 
 SubjectRule = Callable[[Certificate], tuple[SubjectKind, str] | None]
 """An application's own rule: a certificate's subject to a kind of account and a name there."""
-
-metadata = IDENTITY.tables()
-certificate_bindings = Table(
-    "certificate_bindings",
-    metadata,
-    Column("id", LargeBinary(32), primary_key=True),
-    Column("subject", String(26), nullable=False, index=True),
-    Column("subject_kind", String(16), nullable=False),
-    Column("bound_by", String(16), nullable=False),
-    Column("bound_at", BigInteger, nullable=False),
-)
-
-
-class BoundBy(StrEnum):
-    """What of a certificate stands for an account.
-
-    CERTIFICATE: issuer and serial number: a renewed one is bound anew. KEY: its public key: another
-    certificate over the same key is as good, by whatever issuer is trusted.
-    """
-
-    CERTIFICATE = "certificate"
-    KEY = "key"
-
-
-class CertificateBindings:
-    """Which certificates sign in to which accounts."""
-
-    def __init__(self, store: Store, protector: Protector) -> None:
-        """Use a store opened with this module's `metadata`.
-
-        Certificates are public and name people: what is kept are HMACs of them.
-        """
-        self._store, self._protector = store, protector
-
-    def bind(
-        self,
-        certificate: Certificate,
-        subject: Subject,
-        *,
-        by: BoundBy = BoundBy.CERTIFICATE,
-        now: datetime | None = None,
-    ) -> None:
-        """Let a certificate sign in to an account, in place of another that it was bound to.
-
-        SignInRefused (`too-many-certificates`) beyond MAX_BINDINGS for one account.
-        """
-        id_ = self._ids(certificate)[by]
-        row = {
-            "id": id_,
-            "subject": subject.id,
-            "subject_kind": str(subject.kind),
-            "bound_by": str(by),
-            "bound_at": seconds(aware(now)),
-        }
-        theirs = certificate_bindings.c.subject == subject.id
-        with self._store.write(locks=_locks(subject, id_)) as connection:
-            connection.execute(delete(certificate_bindings).where(certificate_bindings.c.id == id_))
-            bound = connection.execute(
-                select(certificate_bindings.c.id).where(theirs).limit(MAX_BINDINGS)
-            ).all()
-            if len(bound) == MAX_BINDINGS:
-                raise SignInRefused(*_TOO_MANY_BOUND)
-            connection.execute(insert(certificate_bindings).values(row))
-
-    def unbind(self, certificate: Certificate) -> bool:
-        """Forget a certificate and its key; whether either was bound."""
-        these = certificate_bindings.c.id.in_([*self._ids(certificate).values()])
-        with self._store.write(locks=()) as connection:
-            return connection.execute(delete(certificate_bindings).where(these)).rowcount > 0
-
-    def find(self, certificate: Certificate) -> tuple[SubjectKind, str] | None:
-        """Give kind and id of the account that a certificate is bound to, itself before its key."""
-        ids = self._ids(certificate)
-        query = select(certificate_bindings).where(certificate_bindings.c.id.in_([*ids.values()]))
-        with self._store.read() as connection:
-            found = {row.id: row for row in connection.execute(query)}
-        for by in BoundBy:
-            if (row := found.get(ids[by])) is not None:
-                return SubjectKind(row.subject_kind), row.subject
-        return None
-
-    def _ids(self, certificate: Certificate) -> dict[BoundBy, bytes]:
-        serial = str(certificate.serial)
-        named: dict[BoundBy, list[cbor.Value]] = {
-            BoundBy.CERTIFICATE: ["certificate", certificate.issuer.encoded, serial],
-            BoundBy.KEY: ["key", certificate.key.spki],
-        }
-        return {
-            by: self._protector.index(BINDING_DOMAIN, cbor.encode(value))
-            for by, value in named.items()
-        }
-
-
-def _locks(subject: Subject, id_: bytes) -> tuple[str, str]:
-    return f"certificates {subject.id}", f"certificate {id_.hex()}"
-
-
-_TOO_MANY_BOUND = (
-    "too-many-certificates",
-    "该账号绑定的证书过多",
-    "this account has too many certificates bound to it",
-)
 
 
 class CertificateSignIn:
@@ -202,12 +94,12 @@ class CertificateSignIn:
         of accounts that may sign in so. rule: asked for a certificate that is not bound.
         """
         self.challenges = Challenges(store, protector)
-        self.bindings = CertificateBindings(store, protector)
         self._audience, self._trust = audience, trust
         self._directories, self._rule = {one.kind: one for one in directories}, rule
         self._revocation, self._fetch = revocation, fetch
         self._methods = methods
         self._desk = desk or SignInDesk(store, protector)
+        self.bindings = CertificateBindings(store, protector, audit=self._desk.audit)
         self._store, self._limits = store, Limits(protector)
 
     def sign_in(

@@ -61,7 +61,7 @@ class SignInDesk:
         """
         self.sessions = sessions or Sessions(store, audit=audit)
         self.history = SignInHistory(store, protector)
-        self._store, self._assurance, self._audit = store, assurance, audit
+        self._store, self._assurance, self.audit = store, assurance, audit
 
     def admit(
         self,
@@ -124,8 +124,8 @@ class SignInDesk:
                 origin=tried.origin,
                 now=now,
             )
-            if self._audit is not None:
-                self._audit.record(
+            if self.audit is not None:
+                self.audit.record(
                     "sign-in",
                     subject=tried.named,
                     outcome=outcome,

@@ -31,11 +31,13 @@ from msb_identity.foundation.schema import IDENTITY
 from msb_identity.signin.desk import SignInDesk, Tried
 from msb_identity.signin.limits import Attempt, By, Limits, Policy, Rule
 from msb_identity.signin.password_policy import PasswordPolicy, normal_form
-from msb_identity.signin.stepup import require
+from msb_identity.signin.stepup import fresh, require
 from msb_identity.signin.subjects import Origin, directory_of
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from sqlalchemy import Connection
 
     from msb_identity.foundation.audit import Audit
     from msb_identity.foundation.protect import Protector
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
 METHOD = "pwd"
 RESET_WITHIN = timedelta(minutes=10)
 """How fresh a sign-in by another method must be to set a password without the old one."""
+RESET_BY = frozenset({"sms", "pop", "hwk", "swk"})
+"""These other methods: a code sent to the owner's number, or a certificate's key (RFC 8176)."""
 _MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 TRIES = Policy(
     "password-try",
@@ -189,13 +193,13 @@ class Passwords:
     def reset(self, session: Session, new: str, *, now: datetime | None = None) -> None:
         """Let the owner set a password without the old one, freshly signed in by something else.
 
-        Ends the owner's other sessions. SignInRefused (`sign-in-again`) for a session that is older
-        than RESET_WITHIN or was begun by nothing but a password; PasswordRefused by the policy.
+        Ends the owner's other sessions. SignInRefused (`sign-in-again`) for a session in which
+        none of RESET_BY was shown within RESET_WITHIN; PasswordRefused by the policy.
         """
         moment = aware(now)
         require(session, now=moment)
-        is_old = moment - session.auth_time > RESET_WITHIN
-        if is_old or set(session.amr) <= {METHOD}:
+        shown = fresh(session, moment - RESET_WITHIN)
+        if shown is None or RESET_BY.isdisjoint(shown.amr):
             _refuse_reset()
         self._put(
             session.subject,
@@ -206,11 +210,16 @@ class Passwords:
             now=moment,
         )
 
-    def remove(self, subject_id: str) -> bool:
-        """Take an account's password away; whether it had one."""
-        with self._store.write(locks=()) as connection:
+    def remove(
+        self, subject_id: str, *, by: str | None = None, now: datetime | None = None
+    ) -> bool:
+        """Take an account's password away; whether it had one. by: who does it, for the log."""
+        with self._store.write(locks=[_lock(subject_id)]) as connection:
             this = passwords.c.subject == subject_id
-            return connection.execute(delete(passwords).where(this)).rowcount == 1
+            removed = connection.execute(delete(passwords).where(this)).rowcount == 1
+            if removed:
+                self._record(connection, "password.removed", subject_id, actor=by, now=aware(now))
+            return removed
 
     def _count(self, attempt: Attempt, now: datetime) -> Counted:
         """Count an attempt before it is judged; SignInRefused where it must wait."""
@@ -268,12 +277,23 @@ class Passwords:
             connection.execute(delete(passwords).where(passwords.c.subject == subject_id))
             row = {"subject": subject_id, "hash": sealed, "changed_at": seconds(now)}
             connection.execute(insert(passwords).values(row))
-            if self._audit is not None:
-                self._audit.record(
-                    event, actor=actor, subject=subject_id, now=now, connection=connection
-                )
+            self._record(connection, event, subject_id, actor=actor, now=now)
         # A session that somebody else began with the old password does not outlive it.
         self._desk.sessions.end_all(subject_id, but=but, now=now, by=actor)
+
+    def _record(
+        self,
+        connection: Connection,
+        event: str,
+        subject_id: str,
+        *,
+        actor: str | None,
+        now: datetime,
+    ) -> None:
+        if self._audit is not None:
+            self._audit.record(
+                event, actor=actor, subject=subject_id, now=now, connection=connection
+            )
 
 
 def _refuse_reset() -> NoReturn:

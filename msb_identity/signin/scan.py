@@ -8,7 +8,7 @@ another's page (QRLjacking) sees a foreign place and has no number to pick.
 
 States: waiting → scanned → confirmed → collected; refused and expired are ends too. Each step is
 one statement that finds the state before it, so two processes never both take it. The new session
-is as strong as the app's and no fresher.
+is as strong as the app's and no fresher, and lasts no longer: no chain of scans outlives a sign-in.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ PREFIX = "MSBS1:"
 SCAN_LIFE = timedelta(minutes=2)
 POLL_INTERVAL = timedelta(seconds=1)
 METHOD = "mca"
-"""Multiple-channel authentication (RFC 8176): beside the methods of the app's own session."""
+"""Multiple-channel authentication (RFC 8176), as the history calls a scan. It is in no session's
+methods: whoever holds a session can scan a code of his own, and has shown nothing by that."""
 _CODE_BYTES, _SECRET_BYTES = 16, 32
 _CODE = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{22}}", re.ASCII)
 _NUMBERS = range(10, 100)
@@ -263,11 +264,12 @@ class ScanSignIn:
             app.subject,
             level=app.level,
             acr=app.acr,
-            amr=tuple(dict.fromkeys((*app.amr, METHOD))),
+            amr=app.amr,
             device=row["device"],
             place=row["place"],
             subject_kind=app.subject_kind,
-            auth_time=app.auth_time,
+            times=tuple(app.shown().values()),
+            ends_by=app.expires_at,
             now=moment,
         )
         self._desk.write(_tried(app, row, address), OK, now=moment)

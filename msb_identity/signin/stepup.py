@@ -10,7 +10,7 @@ Real-name levels (实名等级) are another scale: no sign-in raises them, so wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from msb_identity.errors import StepUpRequired
@@ -88,7 +88,8 @@ def require(
     """Return where a session is strong, fresh and proofed enough; else raise StepUpRequired.
 
     acr: the authentication level wanted (ValueError for one that is not in the table).
-    level: the real-name level wanted. max_age: how long ago the last sign-in may be.
+    level: the real-name level wanted. max_age: how long ago the methods that reach `acr`, each of
+    them, may have been shown.
     Codes: `session-ended`, `level-too-low`, `too-weak`, `too-old`, the first that applies.
     """
     moment = aware(now)
@@ -101,13 +102,32 @@ def require(
         raise _step_up("session-ended", wanted, every_way, session.level)
     if level is not None and session.level < level:
         raise _step_up("level-too-low", wanted, (), level)
-    is_old = max_age is not None and moment - session.auth_time > max_age
+    # An old method does not count where a fresh sign-in is asked for.
+    seen = session if max_age is None else fresh(session, moment - max_age, assurance=assurance)
+    ways = assurance.ways(wanted, () if seen is None else seen.amr)
     if acr is not None and assurance.rank(session.acr) < assurance.rank(acr):
-        # An old factor does not count where a fresh sign-in is asked for.
-        ways = every_way if is_old else assurance.ways(wanted, session.amr)
         raise _step_up("too-weak", wanted, ways, session.level)
-    if is_old:
-        raise _step_up("too-old", wanted, every_way, session.level)
+    if seen is None or (acr is not None and assurance.rank(seen.acr) < assurance.rank(acr)):
+        raise _step_up("too-old", wanted, ways, session.level)
+
+
+def fresh(session: Session, since: datetime, *, assurance: Assurance = ASSURANCE) -> Session | None:
+    """Give a session as what was shown since then makes it; None where that is nothing.
+
+    Its level, methods and `auth_time` are those of the methods shown since, together.
+    """
+    shown = {method: at for method, at in session.shown().items() if at >= since}
+    if len(shown) == len(session.amr):
+        return session
+    if not shown:
+        return None
+    return replace(
+        session,
+        acr=assurance.acr_of(shown),
+        amr=tuple(shown),
+        times=tuple(shown.values()),
+        auth_time=min(shown.values()),
+    )
 
 
 _SENTENCES = {
@@ -117,7 +137,10 @@ _SENTENCES = {
         "the account's real-name level is too low for this",
     ),
     "too-weak": ("需要更高强度的认证", "this needs a stronger sign-in"),
-    "too-old": ("距上次认证时间过长，请再次认证", "the last sign-in is too long ago: do it again"),
+    "too-old": (
+        "距上次认证时间过长，请再次认证",
+        "what was shown at sign-in is too long ago: show it again",
+    ),
 }
 
 

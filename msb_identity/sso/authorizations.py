@@ -5,18 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column, String, Text
+from sqlalchemy import BigInteger, Column, String, Text
 
+from msb_identity.foundation.clock import from_seconds, seconds
 from msb_identity.sso.claims import Acting
 from msb_identity.sso.clients import MAX_CLIENT_ID_CHARS
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy import Row
 
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """One client, in one session, with a scope, towards some audiences; maybe for a firm."""
+    """One client, in one session, with a scope, towards some audiences; maybe for a firm.
+
+    shown_since: where a fresh sign-in was asked for, since when a method must have been shown for
+    tokens to tell of it; else None.
+    """
 
     client_id: str
     sid: str
@@ -24,6 +31,7 @@ class Authorization:
     scope: tuple[str, ...]
     audience: tuple[str, ...]
     acting: Acting | None = None
+    shown_since: datetime | None = None
 
 
 def authorization_columns() -> list[Column[Any]]:
@@ -36,12 +44,13 @@ def authorization_columns() -> list[Column[Any]]:
         Column("audience", Text, nullable=False),
         Column("firm_id", String(26)),
         Column("mandate_id", String(26)),
+        Column("shown_since", BigInteger),
     ]
 
 
-def authorization_values(authorization: Authorization) -> dict[str, str | None]:
+def authorization_values(authorization: Authorization) -> dict[str, str | int | None]:
     """Give what these columns are written with."""
-    acting = authorization.acting
+    acting, since = authorization.acting, authorization.shown_since
     return {
         "client_id": authorization.client_id,
         "sid": authorization.sid,
@@ -50,6 +59,7 @@ def authorization_values(authorization: Authorization) -> dict[str, str | None]:
         "audience": " ".join(authorization.audience),
         "firm_id": None if acting is None else acting.firm_id,
         "mandate_id": None if acting is None else acting.mandate_id,
+        "shown_since": None if since is None else seconds(since),
     }
 
 
@@ -62,4 +72,5 @@ def read_authorization(row: Row[Any]) -> Authorization:
         scope=tuple(row.scope.split()),
         audience=tuple(row.audience.split()),
         acting=None if row.firm_id is None else Acting(row.firm_id, row.mandate_id),
+        shown_since=None if row.shown_since is None else from_seconds(row.shown_since),
     )

@@ -12,14 +12,15 @@ import hmac
 import logging
 import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from msb_identity.errors import OAuthRefused
-from msb_identity.foundation.clock import seconds
+from msb_identity.foundation.clock import from_seconds, seconds
+from msb_identity.signin.stepup import fresh
 from msb_identity.sso.allowed import allowed_scope, audiences, level_needed, standing_for
 from msb_identity.sso.authorizations import Authorization
 from msb_identity.sso.clients import Grant
@@ -29,8 +30,6 @@ from msb_identity.sso.http import page, redirect
 from msb_identity.sso.parts import Endpoint
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from msb_identity.sso.clients import Client
     from msb_identity.sso.hints import Hint
     from msb_identity.sso.http import Parameters, WebRequest, WebResponse
@@ -43,6 +42,7 @@ CONTINUED = "continued"
 """The parameter that says, under our MAC, since when a request has waited for a sign-in."""
 CONTINUATION_LIFE = timedelta(hours=1)
 CONTINUATION_DOMAIN = "authorize-continued"
+_ALMOST_A_SECOND = timedelta(microseconds=999_999)
 _FORGOTTEN = frozenset({CONTINUED, "login_hint"})
 """What is not carried on in `return_to`: a login hint may be a telephone number."""
 _NUMBER = re.compile(r"[0-9]{1,10}", re.ASCII)
@@ -129,7 +129,8 @@ def authorize(
         if reason is not None and "none" in wanted.prompts:
             raise _cannot_ask(reason)
         if reason is not None or session is None:
-            where = _return_to(parts, parameters, now)
+            # Since the first time: a sign-in by two methods comes back twice.
+            where = _return_to(parts, parameters, wanted.waiting_since or seconds(now))
             return _needed(reason or Reason.NO_SESSION, destination, wanted, parameters, where)
         return _with_code(parts, destination, wanted, session, now)
     except OAuthRefused as refused:
@@ -249,18 +250,29 @@ def _missing(
     """Say what the session lacks of what is wanted, the first thing first."""
     if session is None or not session.is_live(now):
         return Reason.NO_SESSION
-    since = wanted.waiting_since
-    is_fresh = since is not None and seconds(session.auth_time) >= since
-    is_old = wanted.max_age is not None and now - session.auth_time > wanted.max_age
-    if (wanted.prompts & _ASKS_ANEW or is_old) and not is_fresh:
+    since = _shown_since(wanted, now)
+    seen = session if since is None else fresh(session, since, assurance=parts.assurance)
+    if seen is None:
         return Reason.FRESH_SIGN_IN
     if wanted.hint is not None and wanted.hint.person_id != session.subject:
         return Reason.FRESH_SIGN_IN  # of the person whom the portal means
-    if parts.assurance.rank(session.acr) < parts.assurance.rank(wanted.acr):
+    if parts.assurance.rank(seen.acr) < parts.assurance.rank(wanted.acr):
         return Reason.STRONGER_SIGN_IN
     if parts.subjects.level(session, now=now) < wanted.level:
         return Reason.HIGHER_LEVEL
     return None
+
+
+def _shown_since(wanted: _Wanted, now: datetime) -> datetime | None:
+    """Give since when a method counts, in whole seconds; None: whenever it was shown."""
+    waiting = None if wanted.waiting_since is None else from_seconds(wanted.waiting_since)
+    if wanted.prompts & _ASKS_ANEW:
+        return waiting or datetime.max.replace(tzinfo=UTC)
+    if wanted.max_age is None:
+        return None
+    # Rounded up: sessions know whole seconds, rounded down.
+    youngest = from_seconds(seconds(now - wanted.max_age + _ALMOST_A_SECOND))
+    return min(youngest, waiting or youngest)
 
 
 def _with_code(
@@ -273,7 +285,13 @@ def _with_code(
             raise OAuthRefused("access_denied", "the person may not act for this firm here")
     acting = None if standing is None else standing.acting
     authorization = Authorization(
-        client.id, session.sid, session.subject, wanted.scope, wanted.audience, acting
+        client.id,
+        session.sid,
+        session.subject,
+        wanted.scope,
+        wanted.audience,
+        acting,
+        shown_since=_shown_since(wanted, now),
     )
     asked = CodeRequest(authorization, destination.address, wanted.challenge, wanted.nonce)
     with parts.store.write(locks=()) as connection:
@@ -324,7 +342,7 @@ def _needed(
     )
 
 
-def _return_to(parts: Parts, parameters: Parameters, now: datetime) -> str:
+def _return_to(parts: Parts, parameters: Parameters, since: int) -> str:
     """Give the same request once more, with since when it has been waiting.
 
     Without that, `prompt=login` would ask again for ever. The MAC covers all of it, so that nobody
@@ -332,7 +350,6 @@ def _return_to(parts: Parts, parameters: Parameters, now: datetime) -> str:
     """
     kept = {name: value for name, value in parameters.items() if name not in _FORGOTTEN}
     path = urlsplit(parts.address(Endpoint.AUTHORIZE)).path
-    since = seconds(now)
     kept[CONTINUED] = f"{since}.{_mac(parts, kept, since)}"
     return f"{path}?{urlencode(kept)}"
 

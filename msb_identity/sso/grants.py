@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from msb_identity.errors import OAuthRefused
 from msb_identity.foundation.clock import seconds
+from msb_identity.signin.stepup import fresh
 from msb_identity.sso.allowed import allowed_scope, audiences, level_needed, standing_for
 from msb_identity.sso.basis import Basis
 from msb_identity.sso.claims import TOKEN_LIFE
@@ -195,7 +196,9 @@ def _still_good(
     ttl = timedelta(seconds=min(seconds(until) - seconds(now), int(TOKEN_LIFE.total_seconds())))
     if ttl < timedelta(seconds=1):
         raise _invalid_token("all-but-over")
-    return _Good(session, ttl)
+    since = authorization.shown_since
+    seen = None if since is None else fresh(session, since, assurance=parts.assurance)
+    return _Good(seen or session, ttl)
 
 
 def _answer(

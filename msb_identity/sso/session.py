@@ -54,7 +54,8 @@ class Session:
     """One sign-in of one person or member of staff.
 
     level: the real-name level (实名等级) of the account when it signed in. acr, amr: how strongly,
-    and by what (RFC 8176). auth_time: when; of a session made stronger, when that was.
+    and by what (RFC 8176). times: when each of these methods was last shown, in their order.
+    auth_time: when the oldest of them was, so that no fresh one makes the others look fresh.
     """
 
     sid: str
@@ -69,6 +70,11 @@ class Session:
     place: str = ""
     subject_kind: SubjectKind = SubjectKind.PERSON
     idle_until: datetime | None = None
+    times: tuple[datetime, ...] = ()
+
+    def shown(self) -> dict[str, datetime]:
+        """Give when each method was last shown; of a session that does not know, `auth_time`."""
+        return dict(zip(self.amr, self.times or [self.auth_time] * len(self.amr), strict=True))
 
     def is_live(self, now: datetime | None = None) -> bool:
         """Whether the session was neither ended nor over at that time, as far as was known."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import fields, replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -40,8 +41,6 @@ from msb_identity.sso.cutoffs import CutOffs
 from msb_identity.sso.session import TOUCH_STEP, NewSession, Session, SessionRules, SubjectKind
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from sqlalchemy import ColumnElement, Connection, RowMapping
 
     from msb_identity.foundation.audit import Audit
@@ -59,6 +58,7 @@ __all__ = [
 
 MAX_DEVICE_CHARS = 200
 MAX_PLACE_CHARS = 100
+MAX_TIMES_CHARS = 400
 MAX_PAGE = 200
 _SID_BYTES = 16
 _SECRET_BYTES = 32
@@ -82,6 +82,8 @@ sessions = Table(
     # Sessions of the time before secrets have none, and are found by their sid only.
     Column("secret_hash", LargeBinary(32), unique=True, index=True),
     Column("idle_until", BigInteger),
+    # When each of `amr` was shown; empty: at `auth_time`, of sessions of the time before.
+    Column("amr_times", String(MAX_TIMES_CHARS), nullable=False, server_default=text("''")),
 )
 
 
@@ -116,14 +118,16 @@ class Sessions:
         device: str = "",
         place: str = "",
         subject_kind: SubjectKind = SubjectKind.PERSON,
-        auth_time: datetime | None = None,
+        times: tuple[datetime, ...] = (),
+        ends_by: datetime | None = None,
         now: datetime | None = None,
     ) -> NewSession:
         """Begin a session; the secret it carries goes to the browser and nowhere else.
 
         level: the account's real-name level. acr, amr: how strongly, and by what, this sign-in was
         made (RFC 8176 names). device, place: what to show the owner in a list of sessions.
-        auth_time: when the owner proved who it is, where that was earlier than now.
+        times: when each method was shown, where that was earlier than now. ends_by: an end before
+        that of the rules, of the session that this one comes from.
         """
         _check_methods(amr)
         began = from_seconds(seconds(aware(now)))
@@ -133,12 +137,13 @@ class Sessions:
             level=level,
             acr=acr,
             amr=amr,
-            auth_time=began if auth_time is None else auth_time,
-            expires_at=began + self._rules.life,
+            auth_time=min(times, default=began),
+            expires_at=min(began + self._rules.life, ends_by or datetime.max.replace(tzinfo=UTC)),
             device=_printable(device, MAX_DEVICE_CHARS),
             place=_printable(place, MAX_PLACE_CHARS),
             subject_kind=subject_kind,
             idle_until=None if self._rules.idle is None else began + self._rules.idle,
+            times=times or (began,) * len(amr),
             secret=secrets.token_urlsafe(_SECRET_BYTES),
         )
         with self._store.write(locks=()) as connection:
@@ -167,12 +172,14 @@ class Sessions:
             found = _one(connection, sessions.c.sid == sid, lock=True)
             if found is None or not found.is_live(moment):
                 raise SignInRefused(*_ENDED)
+            shown = found.shown() | dict.fromkeys(amr, from_seconds(seconds(moment)))
             stronger = replace(
                 _with_secret(found, secret),
                 level=level,
                 acr=acr,
-                amr=tuple(dict.fromkeys((*found.amr, *amr))),
-                auth_time=from_seconds(seconds(moment)),
+                amr=tuple(shown),
+                auth_time=min(shown.values()),
+                times=tuple(shown.values()),
             )
             connection.execute(
                 update(sessions).where(sessions.c.sid == sid).values(_values(stronger))
@@ -311,6 +318,7 @@ def _session(row: RowMapping) -> Session:
         place=row["place"],
         subject_kind=SubjectKind(row["subject_kind"]),
         idle_until=_time(row["idle_until"]),
+        times=tuple(from_seconds(int(at)) for at in row["amr_times"].split()),
     )
 
 
@@ -328,6 +336,7 @@ def _values(session: NewSession) -> dict[str, Any]:
         "place": session.place,
         "secret_hash": _secret_hash(session.secret),
         "idle_until": None if session.idle_until is None else seconds(session.idle_until),
+        "amr_times": " ".join(str(seconds(at)) for at in session.times),
     }
 
 

@@ -13,9 +13,11 @@ from sqlalchemy import func, select
 
 from msb_identity.envelopes.jwk import encode_base64url
 from msb_identity.errors import EncodingRefused, KeyRefused, Refused, SignInRefused
+from msb_identity.foundation.audit import Audit, AuditReader
 from msb_identity.foundation.report import Report, Verdict
 from msb_identity.pki.keys import KeyKind
-from msb_identity.signin.certificates import BoundBy, CertificateSignIn
+from msb_identity.signin.bindings import BoundBy, CertificateBindings
+from msb_identity.signin.certificates import CertificateSignIn
 from msb_identity.signin.challenge import (
     Answer,
     Challenge,
@@ -294,7 +296,43 @@ def test_a_revoked_certificate_is_refused(gate: Gate) -> None:
             assert gate.code(answer) == ("revocation", expected)
 
 
-def test_a_binding_by_key_follows_a_renewed_certificate_and_one_by_number_does_not(
+def test_a_ca_that_names_itself_like_another_signs_in_to_none_of_its_accounts(gate: Gate) -> None:
+    """Issuer's name and serial number are public: any CA below the anchors could use them."""
+    good, other = ROOT.issue("officers CA", ca=True), ROOT.issue("another CA", ca=True)
+    officer = good.issue("bound officer", serial=4711)
+    gate.bind(officer)
+    twin = other.issue("officers CA", ca=True, key_name="twin")
+    root_of_same_name = entity("root", key_name="another root").issue(
+        "officers CA", ca=True, key_name="second twin"
+    )
+    for forger, above in ((twin, [other]), (root_of_same_name, []), (good, [])):
+        forged = forger.issue("anybody", serial=4711, key_name="forger")
+        shown = [one.certificate for one in (forged, forger, *above)]
+        answer = answer_challenge(gate.challenge(), forged.key, shown, audience=AUDIENCE)
+        with pytest.raises(Refused):
+            gate.service.sign_in(answer.as_json(), address=HERE, now=NOW)
+    shown = [officer.certificate, good.certificate]
+    answer = answer_challenge(gate.challenge(), officer.key, shown, audience=AUDIENCE)
+    gate.service.sign_in(answer.as_json(), address=HERE, now=NOW)
+
+
+def test_what_becomes_of_a_binding_is_in_the_log_of_whose_it_was_and_is(gate: Gate) -> None:
+    audit = Audit(gate.world.store, gate.world.protector, writer="test")
+    bindings = CertificateBindings(gate.world.store, gate.world.protector, audit=audit)
+    other = Subject("q" * 26, SubjectKind.PERSON, 1)
+    bindings.bind(OFFICER.certificate, other, actor="officer", now=NOW)
+    assert bindings.unbind(OFFICER.certificate, actor="officer", now=NOW)
+    entries = AuditReader(gate.world.store, gate.world.protector).entries(actor=["officer"]).entries
+    assert [entry.event for entry in reversed(entries)] == [
+        "certificate.unbound",
+        "certificate.bound",
+        "certificate.unbound",
+    ]
+    theirs = AuditReader(gate.world.store, gate.world.protector).entries(subject=[gate.person.id])
+    assert [entry.event for entry in theirs.entries] == ["certificate.unbound"]
+
+
+def test_a_binding_by_key_follows_a_renewed_certificate_and_one_of_itself_does_not(
     gate: Gate,
 ) -> None:
     renewed = ROOT.issue("officer")

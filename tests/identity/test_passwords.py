@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from msb_identity.signin import passwords as passwords_module
 from msb_identity.signin.hashing import HashCost, Hasher
 from msb_identity.signin.password_policy import COMMON, PasswordPolicy, normal_form
 from msb_identity.signin.passwords import Passwords, passwords
+from msb_identity.signin.scan import ScanSignIn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -308,6 +310,32 @@ def test_a_reset_needs_a_fresh_sign_in_by_something_else(world: World) -> None:
     assert not world.sessions.is_live(by_password.sid, late)
     assert world.sessions.is_live(by_sms.sid, late)
     desk.sign_in(world.mobile, OTHER, address=HOME, now=late)
+
+
+@pytest.mark.usefixtures("person")
+def test_a_scan_of_ones_own_code_resets_no_password(world: World) -> None:
+    """A thief of a fresh session can scan: it must give him no more than he has."""
+    desk, scans = desk_of(world), ScanSignIn(world.store, world.protector)
+    stolen = desk.sign_in(world.mobile, GOOD, address=HOME, now=world.now)
+    shown = scans.begin(address=ELSEWHERE, now=world.now)
+    scans.scan(shown.code, stolen, now=world.now)
+    scans.confirm(shown.code, stolen, shown.number, now=world.now)
+    scanned = scans.collect(shown.secret, address=ELSEWHERE, now=world.now)
+    for amr in (scanned.amr, ("pwd", "mca"), ("mca",), ("pwd", "unheard-of")):
+        with pytest.raises(SignInRefused) as refused:
+            desk.reset(replace(scanned, amr=amr, times=()), OTHER, now=world.now)
+        assert refused.value.code == "sign-in-again"
+
+
+@pytest.mark.usefixtures("person")
+def test_a_reset_needs_the_other_method_itself_to_be_fresh(world: World) -> None:
+    desk, later = desk_of(world), world.now + 60 * MINUTE
+    world.sms.request_code(world.mobile, address=HOME, now=world.now)
+    by_sms = world.sms.sign_in(world.mobile, world.sender.last_code, address=HOME, now=world.now)
+    both = desk.sign_in(world.mobile, GOOD, address=HOME, session=by_sms, now=later)
+    with pytest.raises(SignInRefused) as refused:
+        desk.reset(both, OTHER, now=later)
+    assert refused.value.code == "sign-in-again"
 
 
 def test_a_password_that_was_removed_signs_in_no_more(world: World, person: Person) -> None:

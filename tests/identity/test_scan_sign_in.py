@@ -93,8 +93,22 @@ def test_the_new_session_is_as_strong_as_the_apps_and_no_fresher(
     service.scan(shown.code, app, now=world.now)
     service.confirm(shown.code, app, shown.number, now=world.now)
     session = service.collect(shown.secret, address=BROWSER, now=world.now)
-    assert (session.acr, session.amr) == (app.acr, ("pwd", "sms", "mca"))
+    # Whoever holds a session can scan a code of his own: that shows nothing.
+    assert (session.acr, session.amr, session.times) == (app.acr, app.amr, app.times)
     assert session.auth_time == app.auth_time
+
+
+def test_no_chain_of_scans_outlives_the_sign_in_it_began_with(
+    world: World, service: ScanSignIn, app: Session
+) -> None:
+    current, now = app, app.expires_at - SECOND
+    for _ in range(3):
+        shown = service.begin(address=BROWSER, now=now)
+        service.scan(shown.code, current, now=now)
+        service.confirm(shown.code, current, shown.number, now=now)
+        current = service.collect(shown.secret, address=BROWSER, now=now)
+    assert current.expires_at == app.expires_at
+    assert not world.sessions.is_live(current.sid, app.expires_at)
 
 
 def test_a_session_is_collected_once(world: World, service: ScanSignIn, app: Session) -> None:

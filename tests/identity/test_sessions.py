@@ -159,7 +159,8 @@ def test_a_stronger_session_keeps_its_sid_and_its_end_and_changes_its_secret(wor
     )
     assert (stronger.sid, stronger.expires_at) == (session.sid, session.expires_at)
     assert (stronger.amr, stronger.acr, stronger.level) == (("sms", "pwd"), "urn:msb:aal:2", 4)
-    assert (stronger.auth_time, stronger.device) == (later, "phone")
+    assert (stronger.times, stronger.device) == ((world.now, later), "phone")
+    assert stronger.auth_time == world.now  # no fresher than its oldest method
     assert world.sessions.by_secret(session.secret, now=later) is None
     assert world.sessions.by_secret(stronger.secret, now=later) == plain(stronger)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from msb_identity.signin.hashing import HashCost, Hasher
 from msb_identity.signin.passwords import Passwords
 from msb_identity.signin.stepup import ACR_1, ACR_2, ACR_3, ASSURANCE, Assurance, require
 from msb_identity.sso.sessions import Session
-from tests.identity.conftest import NOW
+from tests.identity.conftest import NOW, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,6 +101,18 @@ def test_an_old_sign_in_is_done_again_and_its_factors_count_no_more() -> None:
     assert (weak.code, weak.ways) == ("too-weak", (("pop",), ("pwd", "sms")))
 
 
+def test_each_method_that_a_level_needs_must_be_fresh() -> None:
+    """One of two shown again makes the other no fresher."""
+    later = NOW + 60 * MINUTE
+    both = replace(session("pwd", "sms"), times=(later, NOW))
+    error = needed(both, acr=ACR_2, max_age=MINUTE, now=later)
+    assert (error.code, error.ways) == ("too-old", (("pop",), ("sms",)))
+    require(both, max_age=MINUTE, now=later)
+    require(both, acr=ACR_1, max_age=MINUTE, now=later)
+    require(both, acr=ACR_2, max_age=60 * MINUTE, now=later)
+    require(replace(both, times=(later, later)), acr=ACR_2, max_age=MINUTE, now=later)
+
+
 def test_a_real_name_level_is_raised_by_no_sign_in() -> None:
     error = needed(session("pop", level=2), level=3)
     assert (error.code, error.level, error.ways) == ("level-too-low", 3, ())
@@ -138,7 +151,13 @@ def test_two_factors_of_one_session_combine(world: World) -> None:
     code, later = world.sender.last_code, NOW + MINUTE
     both = world.sms.sign_in(world.mobile, code, address=HOME, session=first, now=later)
     assert (both.sid, both.acr, both.amr) == (first.sid, ACR_2, ("pwd", "sms"))
+    assert (both.times, both.auth_time) == ((NOW, later), NOW)
     require(both, acr=ACR_2, max_age=MINUTE, now=later)
+    hours = NOW + 600 * MINUTE
+    again = passwords.sign_in(world.mobile, GOOD, address=HOME, session=both, now=hours)
+    assert (again.acr, again.times, again.auth_time) == (ACR_2, (hours, later), later)
+    assert world.sessions.get(again.sid) == plain(again)
+    assert needed(again, acr=ACR_2, max_age=MINUTE, now=hours).code == "too-old"
     assert world.sessions.by_secret(first.secret, now=later) is None
 
 

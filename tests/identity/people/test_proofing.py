@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 NUMBER_ID = Identifier.of(IdentifierKind.IDENTITY_NUMBER, NUMBER)
 KNOWN = {"张三": NUMBER}
+MOBILE_OF_LATE = "13600136000"
 
 
 @dataclass
@@ -151,17 +153,48 @@ def test_guessing_numbers_or_names_soon_has_to_wait(people: People) -> None:
     for _ in range(5):
         people.proofing.check(person_id, verifier, now=NOW)
     assert code_of(lambda: people.proofing.check(person_id, verifier, now=NOW)) == "too-many-checks"
-    other = people.accounts.register(mobile="13700137000", now=NOW)  # the number waits, not he
-    assert (
-        code_of(lambda: people.proofing.check(other.id, verifier, identifier=NUMBER_ID, now=NOW))
-        == "too-many-checks"
-    )
+    other = people.accounts.register(mobile="13700137000", now=NOW)
     assert len(verifier.asked) == 5
     people.proofing.check(person_id, verifier, now=NOW + timedelta(minutes=11))
     waiting = Fixed(Finding.NOT_CHECKED)
     for _ in range(10):  # a register that is down shuts nobody out
         people.proofing.check(other.id, waiting, identifier=_number_of_other(), now=NOW)
     assert len(waiting.asked) == 10
+
+
+def test_what_was_not_checked_forgives_no_guess_before_it(people: People) -> None:
+    """Nor does a yes: else one register, asked what it cannot answer, makes an oracle of all."""
+    person_id, verifier = declared(people), Fixed(Finding.FAILED)
+    own = people.accounts.register(name="李四", mobile="13700137000", now=NOW)
+    passport = Identifier.of(IdentifierKind.PASSPORT, "CHN:E12345678")
+    check, other = people.proofing.check, _number_of_other()
+    for account in (person_id, own.id):
+        for _ in range(5):
+            for between in (Fixed(Finding.NOT_CHECKED), Fixed(Finding.PASSED)):
+                taken = passport if account == own.id else Identifier.of(passport.kind, "D:C01X00")
+                check(account, between, identifier=taken, now=NOW)
+            check(account, verifier, identifier=other, now=NOW)
+        again = code_of(partial(check, account, verifier, identifier=other, now=NOW))
+        assert again == "too-many-checks"
+    assert len(verifier.asked) == 10
+
+
+def test_wrong_checks_of_somebody_s_number_hold_up_neither_him_nor_an_officer(
+    people: People,
+) -> None:
+    owner, verifier, moment = declared(people), Fixed(Finding.FAILED), NOW
+    for guess in range(40):
+        thief = people.accounts.register(name="坏人", mobile=f"137{guess:08d}", now=NOW)
+        with suppress(AccountRefused):
+            people.proofing.check(thief.id, verifier, identifier=NUMBER_ID, now=moment)
+        moment += timedelta(seconds=1)
+    assert len(verifier.asked) < 30  # a crowd is slowed
+    assert people.proofing.check(owner, Fixed(), now=moment).finding is Finding.PASSED
+    late = people.accounts.register(name="张三", mobile=MOBILE_OF_LATE, now=NOW)
+    seen = Attestation("政务服务大厅 3 号窗口")
+    with pytest.raises(AccountRefused) as refused:  # asked, and found to be proven meanwhile
+        people.proofing.check(late.id, seen, identifier=NUMBER_ID, by="officer", now=moment)
+    assert refused.value.code == "held-by-another"
 
 
 def _number_of_other() -> Identifier:

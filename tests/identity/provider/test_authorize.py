@@ -15,12 +15,14 @@ from tests.identity.provider.world import (
     FIRM,
     ISSUER,
     NOW,
+    PERSON,
     PORTAL,
     SECOND,
     STATE,
     VERIFIER,
     ProviderWorld,
     back,
+    claims_of,
     get,
     good,
     path,
@@ -274,6 +276,35 @@ def test_a_fresh_sign_in_is_asked_for_once_and_only_a_fresh_one_will_do(
     assert back(done)["code"]
     too_late = later + timedelta(hours=2)
     assert _needed(sso.provider.authorize(again, fresh, too_late)).reason is Reason.FRESH_SIGN_IN
+
+
+@pytest.mark.parametrize("changed", [{"prompt": "login"}, {"max_age": "60"}])
+def test_each_method_of_a_fresh_and_strong_sign_in_is_fresh(
+    sso: ProviderWorld, changed: dict[str, str]
+) -> None:
+    """Of two methods one shown again does not do for both, and tokens tell of fresh ones alone."""
+    portal = sso.register()
+    strong, both = "urn:msb:aal:2", ("pwd", "sms")
+    old = sso.sessions.start(PERSON, level=3, acr=strong, amr=both, now=NOW)
+    later = NOW + timedelta(hours=1)
+    needed = _needed(sso.authorize(old, later, acr_values=strong, **changed))
+    assert needed.reason is Reason.FRESH_SIGN_IN
+    first, second = later + timedelta(minutes=2), later + timedelta(minutes=4)
+    half = sso.sessions.strengthen(old.sid, level=3, acr=strong, amr=("pwd",), now=first)
+    again = _needed(sso.provider.authorize(_go_on(needed), half, first))
+    assert again.reason is Reason.STRONGER_SIGN_IN
+    # A password alone is fresh enough where no strength is asked for, and tokens say no more.
+    weak = sso.tokens(portal, half, first, max_age="60")
+    claims = claims_of(weak["access_token"])
+    assert (claims["amr"], claims["acr"]) == (["pwd"], "urn:msb:aal:1")
+    assert claims["auth_time"] == first.timestamp()
+    whole = sso.sessions.strengthen(old.sid, level=3, acr=strong, amr=("sms",), now=second)
+    done = sso.provider.authorize(_go_on(again), whole, second)
+    assert isinstance(done, WebResponse)
+    given = good(sso.exchange(portal, back(done)["code"], second))
+    claims = claims_of(given["id_token"])
+    assert (claims["amr"], claims["acr"]) == (["pwd", "sms"], strong)
+    assert claims["auth_time"] == first.timestamp()
 
 
 def test_since_when_a_request_waits_cannot_be_forged_or_moved_to_another(

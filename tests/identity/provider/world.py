@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, parse_qsl, quote_plus, urlencode, urlsplit
 
+import jwt
+
 from msb_identity.errors import FetchRefused
 from msb_identity.foundation.audit import Audit
 from msb_identity.foundation.protect import Protector
@@ -280,6 +282,12 @@ def back(answer: WebResponse, address: str = BACK) -> dict[str, str]:
     location = answer.header("location") or ""
     assert location.startswith(f"{address}?"), location
     return dict(parse_qsl(location.partition("?")[2], strict_parsing=True))
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    """What a token says, unverified."""
+    claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    return claims
 
 
 def good(answer: WebResponse) -> Any:  # noqa: ANN401 - JSON
