@@ -49,10 +49,19 @@ def level_needed(parts: Parts, client: Client, scope: tuple[str, ...]) -> int:
 
 
 def standing_for(
-    parts: Parts, client: Client, session: Session, firm_id: str, *, now: datetime
+    parts: Parts,
+    client: Client,
+    session: Session,
+    firm_id: str,
+    *,
+    now: datetime,
+    mandate_id: str | None = None,
 ) -> Standing | None:
-    """Say by what mandate the person acts for the firm in the matter that the client is for."""
+    """Say by what mandate the person acts for the firm in the matter that the client is for.
+
+    mandate_id: the one it must be, of a token that names it; default whichever serves.
+    """
     scope = client.registration.mandate_scope
     if scope is None:
         return None
-    return parts.subjects.acting(session, firm_id, scope=scope, now=now)
+    return parts.subjects.acting(session, firm_id, scope=scope, now=now, mandate_id=mandate_id)

@@ -188,7 +188,9 @@ def _still_good(
         raise _invalid_token("level-too-low")
     until = session.expires_at
     if acting is not None:
-        standing = standing_for(parts, client, session, acting.firm_id, now=now)
+        # Of this very mandate: another one, though it lasts longer, is not what was asked for.
+        this, firm_id = acting.mandate_id, acting.firm_id
+        standing = standing_for(parts, client, session, firm_id, now=now, mandate_id=this)
         if standing is None or standing.acting != acting:
             raise _invalid_token("mandate-ended")
         until = min(until, standing.until or until)
