@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING
 
 from msb_identity.errors import OAuthRefused
 from msb_identity.foundation.clock import seconds
-from msb_identity.sso.allowed import allowed_scope, audiences, level_needed, standing_for
+from msb_identity.sso.allowed import (
+    allowed_scope,
+    audiences,
+    check_fits,
+    level_needed,
+    standing_for,
+)
 from msb_identity.sso.basis import Basis
 from msb_identity.sso.claims import TOKEN_LIFE
 from msb_identity.sso.client_sessions import remember_client, session_end
@@ -61,6 +67,7 @@ def token(parts: Parts, request: WebRequest, *, now: datetime) -> WebResponse:
     grant = Grant(named)
     if grant not in client.registration.grants:
         raise OAuthRefused("unauthorized_client", "the client is not registered for this grant")
+    check_fits(parts, client, now=now)
     return json_response(_GRANTS[grant](parts, client, form, now))
 
 
