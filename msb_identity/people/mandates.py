@@ -222,13 +222,21 @@ class Mandates:
         return self._page(mandates.c.firm_id == firm_id, after, limit)
 
     def require(
-        self, person_id: str, firm_id: str, *, scope: str, now: datetime | None = None
+        self,
+        person_id: str,
+        firm_id: str,
+        *,
+        scope: str,
+        mandate_id: str | None = None,
+        now: datetime | None = None,
     ) -> Mandate:
         """Give the mandate under which this person may do this for the firm now, and record it.
 
         Asked when a token is made or an act is done, not at each request: a token under a mandate
-        ends with it. MandateRefused says why not: `no-firm`, `firm-closed`, `level`, `no-mandate`,
-        `not-accepted`, `not-begun`, `expired`, `ended`, `scope-not-given`.
+        ends with it. mandate_id: the one that it must be, for a token made under it to go on; None
+        for whichever serves, the longest first. MandateRefused says why not: `no-firm`,
+        `firm-closed`, `level`, `no-mandate`, `not-accepted`, `not-begun`, `expired`, `ended`,
+        `scope-not-given`.
         """
         moment = aware(now)
         if not _SCOPE.fullmatch(scope) or len(scope) > MAX_SCOPE_CHARS:
@@ -240,10 +248,13 @@ class Mandates:
             firm = open_firm(connection, firm_id)
             if person.level == self._accounts.scale.lowest:
                 refusal = mandate_refused("level")
-            elif firm.representative == person.id:
+            elif firm.representative == person.id and mandate_id in {None, firm.appointment}:
                 found = _representative(firm)
             else:
-                found, refusal = _best(connection, person.id, firm_id, scope, moment)
+                these = (mandates.c.agent == person.id) & (mandates.c.firm_id == firm_id)
+                if mandate_id is not None:
+                    these &= mandates.c.id == mandate_id
+                found, refusal = _best(connection, these, scope, moment)
         self._record_act(person.id, firm_id, scope, found, refusal, now=moment)
         if refusal is not None:
             raise refusal
@@ -327,10 +338,10 @@ _LOOKED_THROUGH = 200
 
 
 def _best(
-    connection: Connection, agent: str, firm_id: str, scope: str, now: datetime
+    connection: Connection, these: ColumnElement[bool], scope: str, now: datetime
 ) -> tuple[Mandate | None, MandateRefused | None]:
-    """Give a mandate that serves, or the reason why none does."""
-    query = select(mandates).where(mandates.c.agent == agent, mandates.c.firm_id == firm_id)
+    """Give one of these mandates that serves, or the reason why none does."""
+    query = select(mandates).where(these)
     living_first = query.order_by(mandates.c.ended_at.is_not(None), mandates.c.valid_until.desc())
     faults: list[str] = []
     for row in connection.execute(living_first.limit(_LOOKED_THROUGH)):

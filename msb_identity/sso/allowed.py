@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
-from msb_identity.errors import OAuthRefused
+from msb_identity.errors import OAuthRefused, RingRefused
 from msb_identity.sso.scopes import OPENID
 
 if TYPE_CHECKING:
@@ -13,6 +14,26 @@ if TYPE_CHECKING:
     from msb_identity.sso.clients import Client
     from msb_identity.sso.parts import Parts, Standing
     from msb_identity.sso.sessions import Session
+
+_log = logging.getLogger(__name__)
+
+
+def check_fits(parts: Parts, client: Client, *, now: datetime) -> None:
+    """Refuse a client whose registration this provider cannot keep to, rather than keep less.
+
+    Its level may be of another scale, or its kind of key not in the ring: both are checked when it
+    is registered, and both can change afterwards. OAuthRefused (`unauthorized_client`).
+    """
+    registration = client.registration
+    lacks = "acr" if registration.acr and parts.assurance.rank(registration.acr) < 0 else ""
+    try:
+        parts.ring.signer(registration.token_key, now=now)
+    except RingRefused:
+        lacks = "token_key"
+    if lacks:
+        _log.error("client %s: this provider has nothing of its registered %s", client.id, lacks)
+        message = f"the client is registered with {lacks} that this provider does not have"
+        raise OAuthRefused("unauthorized_client", message)
 
 
 def allowed_scope(client: Client, asked: str) -> tuple[str, ...]:
@@ -49,10 +70,19 @@ def level_needed(parts: Parts, client: Client, scope: tuple[str, ...]) -> int:
 
 
 def standing_for(
-    parts: Parts, client: Client, session: Session, firm_id: str, *, now: datetime
+    parts: Parts,
+    client: Client,
+    session: Session,
+    firm_id: str,
+    *,
+    now: datetime,
+    mandate_id: str | None = None,
 ) -> Standing | None:
-    """Say by what mandate the person acts for the firm in the matter that the client is for."""
+    """Say by what mandate the person acts for the firm in the matter that the client is for.
+
+    mandate_id: the one it must be, of a token that names it; default whichever serves.
+    """
     scope = client.registration.mandate_scope
     if scope is None:
         return None
-    return parts.subjects.acting(session, firm_id, scope=scope, now=now)
+    return parts.subjects.acting(session, firm_id, scope=scope, now=now, mandate_id=mandate_id)

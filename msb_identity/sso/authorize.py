@@ -21,7 +21,13 @@ from urllib.parse import urlencode, urlsplit
 from msb_identity.errors import OAuthRefused
 from msb_identity.foundation.clock import from_seconds, seconds
 from msb_identity.signin.stepup import fresh
-from msb_identity.sso.allowed import allowed_scope, audiences, level_needed, standing_for
+from msb_identity.sso.allowed import (
+    allowed_scope,
+    audiences,
+    check_fits,
+    level_needed,
+    standing_for,
+)
 from msb_identity.sso.authorizations import Authorization
 from msb_identity.sso.clients import Grant
 from msb_identity.sso.codes import MAX_NONCE_CHARS, CodeRequest, is_challenge, make_code
@@ -176,6 +182,7 @@ def _wanted(parts: Parts, client: Client, parameters: Parameters, now: datetime)
             raise OAuthRefused(code, f"{name} is not supported")
     if Grant.AUTHORIZATION_CODE not in client.registration.grants:
         raise OAuthRefused("unauthorized_client", "this client gets no codes")
+    check_fits(parts, client, now=now)
     if parameters.get("response_type") != "code":
         raise OAuthRefused(_NO_SUCH_RESPONSE, "response_type is code")
     if parameters.get("response_mode", "query") != "query":

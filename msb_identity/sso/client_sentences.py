@@ -47,6 +47,14 @@ _SENTENCES = {
         "公钥集无法使用：只含签名公钥，每个有 kid，算法为 SM2、ES256、EdDSA 或 RS256",
         "the key set is to hold public keys alone, each with a kid, of a kind that signs here",
     ),
+    "acr": (
+        "认证等级不在等级表中，例如 urn:msb:aal:2",
+        "acr is no level of the scale; one is written as urn:msb:aal:2",
+    ),
+    "token-key": (
+        "令牌密钥环中没有这种密钥，请先用 key rotate --kind 添加",
+        "the ring of token keys has no key of that kind: key rotate --kind adds one",
+    ),
     "known": ("该客户端编号已登记过", "a client of this id is, or was, registered"),
 }
 

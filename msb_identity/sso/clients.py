@@ -28,8 +28,10 @@ from msb_identity.foundation.clock import aware, from_seconds, seconds
 from msb_identity.foundation.schema import IDENTITY
 from msb_identity.foundation.text import is_showable
 from msb_identity.pki.keys import KeyKind
+from msb_identity.signin.stepup import ASSURANCE
 from msb_identity.sso.addresses import check_address
 from msb_identity.sso.client_sentences import client_refused, fields_refused
+from msb_identity.sso.keyring import ring_keys
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
     from msb_identity.foundation.audit import Audit
     from msb_identity.foundation.store import Store
+    from msb_identity.signin.stepup import Assurance
     from msb_identity.sso.cutoffs import CutOffs
 
 MAX_CLIENT_ID_CHARS = 64
@@ -207,9 +210,14 @@ class Client:
 class Clients:
     """The clients of one store."""
 
-    def __init__(self, store: Store, *, audit: Audit | None = None) -> None:
-        """Use the store that was opened with this module's `metadata`; audit: where to record."""
-        self._store = store
+    def __init__(
+        self, store: Store, *, assurance: Assurance = ASSURANCE, audit: Audit | None = None
+    ) -> None:
+        """Use the store that was opened with `msb_identity.tables.TABLES`.
+
+        assurance: the provider's authentication levels; audit: where to record.
+        """
+        self._store, self._assurance = store, assurance
         self._audit = audit
 
     def register(
@@ -222,7 +230,8 @@ class Clients:
         """Register a client; give it, and its secret, which nobody can find out again.
 
         secret: one from `new_secret` that was written down beforehand; default a new one.
-        ClientRefused where there is, or was, a client of that id.
+        ClientRefused where there is, or was, a client of that id (`known`), and for a level that is
+        not on the scale (`acr`) or a kind of key that is not in the store's ring (`token-key`).
         """
         moment = aware(now)
         given = self.new_secret(registration) if secret is None else secret
@@ -235,6 +244,7 @@ class Clients:
         }
         try:
             with self._store.write(locks=()) as connection:
+                self._check_fits(connection, registration)
                 connection.execute(insert(clients).values(row))
                 self._record(connection, "client.registered", registration.id, moment)
         except IntegrityError:
@@ -279,6 +289,15 @@ class Clients:
             cutoffs.end_client(connection, client_id, moment)
             self._record(connection, "client.ended", client_id, moment)
         return True
+
+    def _check_fits(self, connection: Connection, registration: Registration) -> None:
+        """Refuse what this provider could not keep to: a level misspelt would demand nothing."""
+        if registration.acr and self._assurance.rank(registration.acr) < 0:
+            raise client_refused("acr")
+        if registration.token_key is not None:
+            kinds = connection.scalars(select(ring_keys.c.kind).distinct()).all()
+            if kinds and registration.token_key not in kinds:  # an empty ring begins with any
+                raise client_refused("token-key")
 
     def _record(self, connection: Connection, event: str, client_id: str, now: datetime) -> None:
         if self._audit is not None:

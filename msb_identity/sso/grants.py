@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING
 from msb_identity.errors import OAuthRefused
 from msb_identity.foundation.clock import seconds
 from msb_identity.signin.stepup import fresh
-from msb_identity.sso.allowed import allowed_scope, audiences, level_needed, standing_for
+from msb_identity.sso.allowed import (
+    allowed_scope,
+    audiences,
+    check_fits,
+    level_needed,
+    standing_for,
+)
 from msb_identity.sso.basis import Basis
 from msb_identity.sso.claims import TOKEN_LIFE
 from msb_identity.sso.client_sessions import remember_client, session_end
@@ -62,6 +68,7 @@ def token(parts: Parts, request: WebRequest, *, now: datetime) -> WebResponse:
     grant = Grant(named)
     if grant not in client.registration.grants:
         raise OAuthRefused("unauthorized_client", "the client is not registered for this grant")
+    check_fits(parts, client, now=now)
     return json_response(_GRANTS[grant](parts, client, form, now))
 
 
@@ -189,7 +196,9 @@ def _still_good(
         raise _invalid_token("level-too-low")
     until = session.expires_at
     if acting is not None:
-        standing = standing_for(parts, client, session, acting.firm_id, now=now)
+        # Of this very mandate: another one, though it lasts longer, is not what was asked for.
+        this, firm_id = acting.mandate_id, acting.firm_id
+        standing = standing_for(parts, client, session, firm_id, now=now, mandate_id=this)
         if standing is None or standing.acting != acting:
             raise _invalid_token("mandate-ended")
         until = min(until, standing.until or until)

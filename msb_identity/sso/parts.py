@@ -60,9 +60,18 @@ class Subjects(Protocol):
         """Give the roles of a member of staff; () of anybody else."""
 
     def acting(
-        self, session: Session, firm_id: str, *, scope: str, now: datetime
+        self,
+        session: Session,
+        firm_id: str,
+        *,
+        scope: str,
+        now: datetime,
+        mandate_id: str | None = None,
     ) -> Standing | None:
-        """Give by what mandate the session's owner acts for a firm in a matter; None: by none."""
+        """Give by what mandate the session's owner acts for a firm in a matter; None: by none.
+
+        mandate_id: the one that it must be; default whichever serves.
+        """
 
     def claims(self, token: VerifiedToken, *, now: datetime) -> Mapping[str, object]:
         """Give all that userinfo may say of a token's subject; its scope chooses among it."""

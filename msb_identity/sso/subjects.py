@@ -56,13 +56,21 @@ class StoredSubjects:
         return self._staff.roles_of(session.subject)
 
     def acting(
-        self, session: Session, firm_id: str, *, scope: str, now: datetime
+        self,
+        session: Session,
+        firm_id: str,
+        *,
+        scope: str,
+        now: datetime,
+        mandate_id: str | None = None,
     ) -> Standing | None:
         """Give by what mandate a person acts for a firm in a matter; None: by none, or as staff."""
         if session.subject_kind is not SubjectKind.PERSON or self._mandates is None:
             return None
         try:
-            mandate = self._mandates.require(session.subject, firm_id, scope=scope, now=now)
+            mandate = self._mandates.require(
+                session.subject, firm_id, scope=scope, mandate_id=mandate_id, now=now
+            )
         except MandateRefused:
             return None
         return Standing(Acting(firm_id, mandate.id), mandate.valid_until)

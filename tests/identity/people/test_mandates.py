@@ -155,6 +155,26 @@ def test_a_withdrawal_that_cannot_cut_off_is_none(
     assert people.mandates.find(given.id) == given
 
 
+def test_what_goes_on_under_one_mandate_is_not_ended_by_a_second(people: People) -> None:
+    zhang, li = people.zhang(), people.li()
+    firm, mandates = people.firm(zhang.id), people.mandates
+    first = mandates.accept(offer(people, firm, li).id, by=li.id, now=NOW)
+    longer = offer(people, firm, li, valid_until=NOW + 90 * DAY)
+    mandates.accept(longer.id, by=li.id, now=NOW)
+    assert mandates.require(li.id, firm.id, scope=APPLY, now=NOW).id == longer.id
+
+    def under(mandate_id: str, person_id: str = li.id, scope: str = APPLY) -> Mandate:
+        return mandates.require(person_id, firm.id, scope=scope, mandate_id=mandate_id, now=NOW)
+
+    assert under(first.id) == first
+    assert code_of(lambda: under(first.id, scope="seal.use")) == "scope-not-given"
+    assert code_of(lambda: under(first.id, person_id=zhang.id)) == "no-mandate"
+    assert code_of(lambda: under(firm.appointment or "")) == "no-mandate"
+    mandates.withdraw(first.id, by=zhang.id, now=NOW)
+    assert code_of(lambda: under(first.id)) == "ended"
+    assert under(longer.id).id == longer.id
+
+
 def test_who_ends_a_mandate_is_a_party_to_it(people: People) -> None:
     zhang, li = people.zhang(), people.li()
     firm = people.firm(zhang.id)

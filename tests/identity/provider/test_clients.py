@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,8 +15,18 @@ from msb_identity.errors import ClientRefused
 from msb_identity.pki.keys import KeyKind, generate_key
 from msb_identity.sso.addresses import check_address
 from msb_identity.sso.clients import Registration
+from msb_identity.sso.http import WebResponse
 from msb_identity.sso.provider import Endpoint
-from tests.identity.provider.world import BACK, NOW, PORTAL, Portal, ProviderWorld, good
+from tests.identity.provider.world import (
+    BACK,
+    NOW,
+    PORTAL,
+    Portal,
+    ProviderWorld,
+    back,
+    error,
+    good,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,6 +160,36 @@ def test_an_id_is_given_once(sso: ProviderWorld) -> None:
     assert not sso.clients.end("portal", sso.cutoffs, now=NOW)
     with pytest.raises(ClientRefused):  # not even after its end: old tokens name it
         sso.register()
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"acr": "urn:msb:aal2"}, "acr"),
+        ({"acr": "URN:MSB:AAL:2"}, "acr"),
+        ({"token_key": "RSA"}, "token-key"),
+    ],
+)
+def test_what_the_provider_has_not_is_not_registered_and_never_taken_for_nothing(
+    sso: ProviderWorld, monkeypatch: pytest.MonkeyPatch, changed: dict[str, str], code: str
+) -> None:
+    sso.ring.signer(now=NOW)
+    with pytest.raises(ClientRefused) as refused:
+        sso.register(**changed)
+    assert refused.value.code == code
+    # Nor where scale or ring changed since it was registered.
+    portal, session = sso.register(), sso.sign_in(acr="urn:msb:aal:3")
+    tokens, unused = sso.tokens(portal, session), sso.code(session)
+    values = portal.client.registration.model_dump(mode="json", exclude_none=True) | changed
+    now_is = replace(portal.client, registration=Registration.read(values))
+    monkeypatch.setattr(sso.clients, "live", lambda _: now_is)
+    answer = sso.authorize(session)
+    assert isinstance(answer, WebResponse)
+    assert back(answer)["error"] == "unauthorized_client"
+    assert error(sso.refresh(portal, tokens["refresh_token"])) == "unauthorized_client"
+    assert error(sso.exchange(portal, unused)) == "unauthorized_client"
+    monkeypatch.undo()
+    good(sso.exchange(portal, unused))  # the code was not used up
 
 
 def test_clients_are_listed_a_page_at_a_time(sso: ProviderWorld) -> None:

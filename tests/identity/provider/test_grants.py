@@ -254,7 +254,11 @@ def test_who_acts_for_a_firm_does_so_only_while_mandated(sso: ProviderWorld) -> 
     assert (verified.subject, verified.actor, verified.mandate) == (FIRM, PERSON, MANDATE)
     assert claims_of(tokens["id_token"])["act"] == {"sub": PERSON, "mandate": MANDATE}
     token = good(sso.refresh(portal, tokens["refresh_token"], NOW + SECOND))["refresh_token"]
-    sso.subjects.mandates[FIRM] = "n" * 26  # withdrawn, and given anew for something else
+    sso.subjects.mandates[FIRM] = ("n" * 26, MANDATE)  # a second one, which would be taken first
+    again = good(sso.refresh(portal, token, NOW + 2 * SECOND))
+    assert _read(sso, again["access_token"]).mandate == MANDATE
+    token = again["refresh_token"]
+    sso.subjects.mandates[FIRM] = ("n" * 26,)  # the first is withdrawn
     assert error(sso.refresh(portal, token, NOW + 2 * SECOND)) == "invalid_grant"
     sso.subjects.mandates.clear()
     assert error(sso.refresh(portal, token, NOW + 2 * SECOND)) == "invalid_grant"

@@ -62,7 +62,7 @@ class FakeSubjects:
     """People as the tests want them."""
 
     levels: int = 3
-    mandates: dict[str, str] = field(default_factory=lambda: {FIRM: MANDATE})
+    mandates: dict[str, tuple[str, ...]] = field(default_factory=lambda: {FIRM: (MANDATE,)})
     until: datetime | None = None
     asked: list[str] = field(default_factory=list)
 
@@ -79,10 +79,12 @@ class FakeSubjects:
         *,
         scope: str,
         now: datetime,  # noqa: ARG002
+        mandate_id: str | None = None,
     ) -> Standing | None:
         self.asked.append(scope)
-        mandate = self.mandates.get(firm_id)
-        return None if mandate is None else Standing(Acting(firm_id, mandate), self.until)
+        held = self.mandates.get(firm_id, ())
+        named = next((one for one in held if mandate_id in {None, one}), None)
+        return None if named is None else Standing(Acting(firm_id, named), self.until)
 
     def claims(self, token: VerifiedToken, *, now: datetime) -> Mapping[str, object]:  # noqa: ARG002
         return CLAIMS
