@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from msb_seal.errors import PdfRefused
-from msb_seal.pdf.filters import MAX_DECODED_BYTES, decode
+from msb_seal.pdf.filters import Allowance, decode
 from msb_seal.pdf.object_streams import unpack
 from msb_seal.pdf.syntax import Dictionary, PdfValue, Ref, Stream, read_value, skip_blank
 
@@ -85,7 +85,8 @@ class PdfBytes:
         self.parsed: dict[int, _Parsed] = {}
         self.packed: dict[tuple[int, int], Sequence[tuple[int, PdfValue]]] = {}
         self.sections: dict[int, Section] = {}
-        self.decoded_bytes, self.entries_read, self.compared = 0, 0, 0
+        self.allowance = Allowance()
+        self.entries_read, self.compared = 0, 0
         self.value_bytes = 0
         self._deadline = time.monotonic() + MAX_SECONDS
 
@@ -103,10 +104,9 @@ class PdfBytes:
         return self.parsed[offset]
 
     def decode(self, stream: Stream) -> bytes:
-        """Undo a stream's filters; PdfRefused for other filters, or beyond the cap in all."""
-        result = decode(stream, limit=MAX_DECODED_BYTES - self.decoded_bytes)
-        self.decoded_bytes += len(result)
-        return result
+        """Undo a stream's filters; PdfRefused for others than ours, or beyond the caps."""
+        self.check_time()
+        return decode(stream, self.allowance)
 
     def _read(self, offset: int) -> _Parsed:
         header = _HEADER.match(self.data, offset)
