@@ -2,7 +2,7 @@
 
 pdf_batch_vs_floor: files that `seal_many` seals per second of CPU with a kept seal (reading, the
 visible seal, lifecycle checks, audit, writing, results), RSA-2048 and one page, over the floor:
-digest, signature, and writing the file. pdf_batch_vs_pyhanko: the same over stock pyHanko with a
+digest, signature, and writing a new file. pdf_batch_vs_pyhanko: the same over stock pyHanko with a
 picture, in memory. pdf_verify_vs_pyhanko: verifications of such a file, over pyHanko's.
 
 Run: python benchmarks/pdf_batch.py [--quick] [--json]
@@ -68,8 +68,8 @@ def main() -> None:
             tasks |= bench.tasks()
         found = rates(tasks, quick=options.quick)
     for name in found:
-        if name.startswith("batch_"):
-            found[name] *= FILES  # one call seals them all
+        if name.startswith(("batch_", "floor_")):
+            found[name] *= FILES  # one call does them all
     ratios = {
         "pdf_batch_vs_floor": found["batch_rsa_1"] / found["floor_rsa_1"],
         "pdf_batch_vs_pyhanko": found["batch_rsa_1"] / found["pyhanko_rsa_1"],
@@ -122,14 +122,18 @@ class _Bench:
         jobs = [FileJob(source, output / source.name) for source in self._sources]
         sealed = seal_many(jobs, output=output, open_batch=self._open, registered=self._kept.sealer)
         assert all(one.outcome is Outcome.SEALED for one in sealed)
-        if self._runs > 1:  # by another process, whose time is not ours
-            subprocess.run(["rm", "-rf", str(output)], check=True)
+        if self._runs > 1:
+            _remove(output)
 
     def floor(self) -> None:
-        """Do what no sealer can spare: digest, sign, write."""
+        """Do for so many files what no sealer can spare: digest, sign, write a new file."""
         digest = sm3 if self._kind == "sm2" else lambda data: sha256(data).digest()
-        self._kept.key.sign(digest(self._sealed))
-        (self._folder / "floor.pdf").write_bytes(self._sealed)
+        output = self._folder / "floor"
+        output.mkdir()
+        for source in self._sources:
+            self._kept.key.sign(digest(self._sealed))
+            (output / source.name).write_bytes(self._sealed)
+        _remove(output)
 
     def verify(self) -> None:
         """Verify a sealed file, every step."""
@@ -138,6 +142,11 @@ class _Bench:
     @contextmanager
     def _open(self, reservation: str) -> Iterator[DocumentBatch]:
         yield DocumentBatch(self._kept.sealer.resume(reservation), (PLACE,))
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder by another process, whose time is not ours."""
+    subprocess.run(["rm", "-rf", str(folder)], check=True)
 
 
 class _Peer:
