@@ -1,10 +1,16 @@
-"""Refresh tokens (刷新令牌): each use gives its family's next one; an old one ends them all.
+"""Refresh tokens (刷新令牌): their use gives the family's next one; an old one ends them all.
 
 A family is one row: what it was authorised to, the hashes of its current token and of the one
 before. A token is `FAMILY.SECRET`, the secret 256 bits. The next secret is the HMAC, under a key
-that is not in the store, of the one before: so whoever brings the same token twice within GRACE
-(two processes of one portal, an answer that was lost) gets the very same next token, no second
-branch grows, and the store still holds nothing that could be used (ory/hydra#1831, #3860).
+that is not in the store, of the one before: so whoever brings the same token twice gets the very
+same next token, no second branch grows, and the store still holds nothing that could be used
+(ory/hydra#1831, #3860).
+
+A family goes on once in GRACE at most; whoever comes again before that, with the current token or
+the one before, gets the current one. So of all its tokens only the one before can have been
+replaced less than GRACE ago, and no token that was the current one within GRACE is ever taken for a
+stolen one: not of two processes that bring the same, nor where an answer was lost, nor of a
+straggler behind any number of refreshes by others.
 
 Any other secret than these two of a known family is an old token, or was made up by somebody who
 holds one: the family is ended by one write, and so are its client's access tokens in that session.
@@ -47,7 +53,7 @@ if TYPE_CHECKING:
     from msb_identity.foundation.protect import Protector
 
 GRACE = timedelta(seconds=30)
-"""How long after a refresh its token may be brought again, by a twin or after a lost answer."""
+"""How long a token that was replaced may still be brought, and how long its follower stays."""
 IDLE = MAX_TOKEN_LIFE
 """How long a family may lie unused; cut-offs are kept for longer (`cutoffs.KEPT`)."""
 KEY_DOMAIN = "refresh-token"
@@ -74,7 +80,10 @@ class Finding(StrEnum):
     """What a refresh token that came turned out to be."""
 
     CURRENT = "current"
+    RECENT = "recent"
+    """The current one, made within GRACE: it stays."""
     GRACE = "grace"
+    """The one before, replaced within GRACE."""
     REUSED = "reused"
     ENDED = "ended"
 
@@ -92,7 +101,7 @@ class Family:
     @property
     def is_good(self) -> bool:
         """Whether the token may be exchanged."""
-        return self.finding in {Finding.CURRENT, Finding.GRACE}
+        return self.finding in {Finding.CURRENT, Finding.RECENT, Finding.GRACE}
 
 
 class RefreshTokens:
@@ -141,7 +150,7 @@ class RefreshTokens:
     def exchange(
         self, connection: Connection, token: str, *, client_id: str, now: datetime
     ) -> tuple[Family, str] | None:
-        """Use a token: give its family and, where that is good, the next token, else "".
+        """Use a token: give its family and, where that is good, the current token, else "".
 
         None for what is no token of this client. A reused one ends the family in this transaction,
         which must therefore commit.
@@ -158,6 +167,8 @@ class RefreshTokens:
             self.end(connection, name, now=now)
         if not family.is_good:
             return family, ""
+        if family.finding is Finding.RECENT:
+            return family, token
         following = self._next(name, secret)
         if family.finding is Finding.CURRENT:
             rotated = {
@@ -192,10 +203,11 @@ def _find(row: Row[Any], given: bytes, now: datetime) -> Finding:
     is_idle = row.rotated_at_us <= microseconds(now - IDLE)
     if row.ended_at is not None or row.expires_at <= seconds(now) or is_idle:
         return Finding.ENDED
+    # A family's first token was never a follower, and goes on at once.
+    in_grace = row.previous_hash is not None and microseconds(now - GRACE) <= row.rotated_at_us
     if hmac.compare_digest(given, row.token_hash):
-        return Finding.CURRENT
-    in_grace = microseconds(now - GRACE) <= row.rotated_at_us
-    if in_grace and hmac.compare_digest(given, row.previous_hash or b""):
+        return Finding.RECENT if in_grace else Finding.CURRENT
+    if in_grace and hmac.compare_digest(given, row.previous_hash):
         return Finding.GRACE
     return Finding.REUSED
 

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from msb_identity.foundation.audit.tables import entries
 from msb_identity.sso.codes import codes
 from msb_identity.sso.provider import Endpoint
-from msb_identity.sso.refresh import IDLE, families
+from msb_identity.sso.refresh import GRACE, IDLE, families
 from msb_identity.sso.tokens import TokenVerifier
 from tests.identity.provider.world import (
     FIRM,
@@ -150,6 +150,30 @@ def test_within_the_grace_a_token_brought_twice_gives_the_very_same_next_one(
     assert first["refresh_token"] == second["refresh_token"]
     assert first["access_token"] != second["access_token"]
     good(both.refresh(portal, first["refresh_token"], NOW + timedelta(seconds=32)))
+
+
+def test_no_token_that_was_good_within_the_grace_is_taken_for_a_stolen_one(
+    both: ProviderWorld,
+) -> None:
+    portal, session = both.register(), both.sign_in()
+    # Each token, and the last second of which it is known that it was the current one.
+    current = {both.tokens(portal, session)["refresh_token"]: 0}
+    for second in range(1, 100, 3):
+        for token in [one for one, last in current.items() if second - last <= GRACE.seconds]:
+            answer = good(both.refresh(portal, token, NOW + second * SECOND))
+            current[answer["refresh_token"]] = second
+    assert len(current) == 4  # it goes on at once, and afterwards once in GRACE at most
+
+
+def test_a_straggler_behind_two_refreshes_gets_the_current_token(both: ProviderWorld) -> None:
+    portal, session = both.register(), both.sign_in()
+    first = both.tokens(portal, session)["refresh_token"]
+    second = good(both.refresh(portal, first, NOW + SECOND))["refresh_token"]
+    third = good(both.refresh(portal, second, NOW + 2 * SECOND))["refresh_token"]
+    straggler = good(both.refresh(portal, first, NOW + 30 * SECOND))["refresh_token"]
+    assert straggler == third
+    good(both.refresh(portal, straggler, NOW + 60 * SECOND))
+    assert error(both.refresh(portal, first, NOW + 61 * SECOND)) == "invalid_grant"
 
 
 def test_an_old_token_ends_the_family_and_its_access_tokens_and_nothing_else(
