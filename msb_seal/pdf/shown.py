@@ -1,7 +1,8 @@
 """Step `unsigned-seal-picture`: pictures on the pages that look like seals and are none.
 
-What a seal (SES) shows is left out. What stands on the page without a signature is drawn and looked
-for; a signature that is no seal and shows a picture as large as one is told by its size alone.
+Pages are drawn without the looks of their signatures, so that nothing beside, beneath or in place
+of these is left out. A signature that is no seal and shows a picture as large as one is told by its
+size; if it is of another size, the page is drawn with it. What a seal (SES) shows is its own.
 """
 
 from __future__ import annotations
@@ -10,21 +11,21 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from msb_seal.errors import PdfRefused
-from msb_seal.pdf.coverings import corners, places_of
+from msb_seal.pdf.coverings import corners
 from msb_seal.pdf.drawn.asking import ask
 from msb_seal.pdf.drawn.pages import POINTS_PER_MM
 from msb_seal.pdf.drawn.seals import MAX_DRAWN_PAGES, is_as_large_as_a_seal
 from msb_seal.pdf.page_tree import pages_of
-from msb_seal.pdf.red_pictures import can_show_red, has_fields, shows_picture
+from msb_seal.pdf.red_pictures import RedSearch, has_fields
 from msb_seal.pdf.syntax import Ref
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from msb_identity.foundation.report import ReportBuilder
-    from msb_seal.pdf.drawn.pages import Corners
     from msb_seal.pdf.judged import Case
     from msb_seal.pdf.revisions import Revision
+    from msb_seal.pdf.syntax import Dictionary, PdfValue
 
 MAX_SEARCHED_PAGES = 500
 _STEP = "unsigned-seal-picture"
@@ -35,8 +36,10 @@ def tell_pictures(builder: ReportBuilder, cases: Sequence[Case], revision: Revis
     try:
         pages = pages_of(revision)
         searched = dict(islice(pages.items(), MAX_SEARCHED_PAGES))
-        suspects, found = _find(cases, revision, searched)
-        worn = [one.found.field.name for one in cases if _wears_picture(one, revision)]
+        search = RedSearch(revision)
+        suspects = _suspects(cases, search, searched, revision)
+        found = _draw(revision, suspects, _widgets(cases))
+        worn = _find_worn(cases, search, searched, revision, found)
     except PdfRefused as error:
         builder.warning(_STEP, "not-searched", error.en)
         return
@@ -44,46 +47,83 @@ def tell_pictures(builder: ReportBuilder, cases: Sequence[Case], revision: Revis
         builder.warning(_STEP, "not-a-seal", ", ".join(worn[:5]))
     if found:
         builder.warning(_STEP, "found", "; ".join(found[:5]))
-    elif suspects > MAX_DRAWN_PAGES or len(pages) > MAX_SEARCHED_PAGES:
+    elif len(suspects) > MAX_DRAWN_PAGES or len(pages) > MAX_SEARCHED_PAGES:
         builder.warning(_STEP, "partly-searched", f"{len(pages)} pages")
     elif not worn:
         builder.ok(_STEP, "none")
 
 
-def _find(
-    cases: Sequence[Case], revision: Revision, pages: Mapping[Ref, int]
-) -> tuple[int, list[str]]:
-    """Give how many pages could show a seal, and what was found on those that were drawn."""
-    widgets = {w for case in cases for w in case.found.field.widgets if isinstance(w, Ref)}
-    suspects = [
-        (ref, number)
+def _widgets(cases: Iterable[Case]) -> set[Ref]:
+    return {one for case in cases for one in case.found.field.widgets if isinstance(one, Ref)}
+
+
+def _suspects(
+    cases: Sequence[Case], search: RedSearch, pages: Mapping[Ref, int], revision: Revision
+) -> dict[Ref, int]:
+    """Give the pages that could show a seal beside what signatures show."""
+    signed = _widgets(cases)
+    return {
+        ref: number
         for ref, number in pages.items()
-        if can_show_red(revision, revision.dictionary(ref), signed=widgets)
-    ]
-    if not suspects:
-        return 0, []
-    looks = [revision.dictionary(ref) for ref, _ in suspects]
-    places: dict[str, list[Corners]] = {}
-    for ref, box in places_of(revision, list(widgets), pages):
-        places.setdefault(str(pages[ref]), []).append(box)
+        if search.can_show_red(revision.dictionary(ref), signed=signed)
+    }
+
+
+def _draw(revision: Revision, pages: Mapping[Ref, int], apart: set[Ref]) -> list[str]:
+    """Draw pages without some of their annotations, and say where they show seals."""
+    if not pages:
+        return []
+    without = {}
+    for ref, number in pages.items():
+        annotations = revision.array(revision.dictionary(ref).get("Annots"))
+        places = [at for at, one in enumerate(annotations) if isinstance(one, Ref) and one in apart]
+        without[str(number)] = len(annotations), places
+    looks = [revision.dictionary(ref) for ref in pages]
     # The bytes of this revision, so that what is drawn is what was read.
-    found = ask(
+    return ask(
         "red-seals",
         revision.file.data[: revision.end],
-        pages=[number for _, number in suspects],
-        signed=places,
-        with_forms=any(has_fields(revision, page, signed=widgets) for page in looks),
+        pages=list(pages.values()),
+        without=without,
+        with_forms=any(has_fields(revision, page, signed=apart) for page in looks),
     )
-    return len(suspects), found
 
 
-def _wears_picture(case: Case, revision: Revision) -> bool:
-    """Whether a signature that is no seal shows an image as large as a seal."""
-    if case.is_seal:
-        return False
-    for widget in (revision.dictionary(one) for one in case.found.field.widgets):
-        x1, y1, x2, y2 = corners(revision, widget.get("Rect")) or (0, 0, 0, 0)
-        size = (x2 - x1) / POINTS_PER_MM, (y2 - y1) / POINTS_PER_MM
-        if is_as_large_as_a_seal(*size) and shows_picture(revision, widget):
-            return True
-    return False
+def _find_worn(
+    cases: Sequence[Case],
+    search: RedSearch,
+    pages: Mapping[Ref, int],
+    revision: Revision,
+    found: Sequence[str],
+) -> list[str]:
+    """Give the fields of signatures that are no seals and show pictures of seals.
+
+    A picture as large as a seal is one; what is larger or smaller is drawn. found: what the pages
+    show without any signature.
+    """
+    worn, drawn = [], []
+    for case in cases:
+        widgets = [] if case.is_seal else map(revision.dictionary, case.found.field.widgets)
+        red = [one for one in widgets if search.looks_can_show_red(one)]
+        if any(_is_as_large_as_a_seal(revision, one) for one in red):
+            worn.append(case.found.field.name)
+        elif red:
+            drawn.append(case)
+    theirs = _widgets(drawn)
+    shown = {
+        ref: number
+        for ref, number in (pages if theirs else {}).items()
+        if not theirs.isdisjoint(_refs(revision.array(revision.dictionary(ref).get("Annots"))))
+    }
+    if set(_draw(revision, shown, _widgets(cases) - theirs)) - set(found):
+        worn += [case.found.field.name for case in drawn]
+    return worn
+
+
+def _refs(values: Iterable[PdfValue]) -> Iterator[Ref]:
+    return (one for one in values if isinstance(one, Ref))
+
+
+def _is_as_large_as_a_seal(revision: Revision, widget: Dictionary) -> bool:
+    x1, y1, x2, y2 = corners(revision, widget.get("Rect")) or (0, 0, 0, 0)
+    return is_as_large_as_a_seal((x2 - x1) / POINTS_PER_MM, (y2 - y1) / POINTS_PER_MM)

@@ -29,7 +29,7 @@ def endless() -> bytes:
 
 
 def red_seals(data: bytes) -> list[str]:
-    return ask("red-seals", data, pages=[0], signed={}, with_forms=True)
+    return ask("red-seals", data, pages=[0], without={}, with_forms=True)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="bounds on processor time are POSIX")

@@ -7,14 +7,24 @@ import tracemalloc
 import zlib
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from msb_identity.foundation.report import Outcome, Report
+from msb_seal.drawing.fonts import Font
+from msb_seal.drawing.images import Image as Pixels
+from msb_seal.drawing.paths import polygon, rectangle
+from msb_seal.drawing.pdf import to_pdf
+from msb_seal.drawing.png import to_png
+from msb_seal.drawing.scene import WHITE, Picture, Scene, Shape, Text
 from msb_seal.errors import PdfRefused
+from msb_seal.pdf import shown
 from msb_seal.pdf.drawn.seals import find_red_seals
+from msb_seal.pdf.red_pictures import RedSearch
+from msb_seal.pdf.revisions import PdfBytes, Revision
+from msb_seal.pdf.syntax import Ref
 from msb_seal.pdf.verify import check_pdf
 from msb_seal.pictures import NameSeal, RoundSeal, draw
 from tests.identity.authorities import NOW, trusting
@@ -26,6 +36,7 @@ if TYPE_CHECKING:
 TRUST = trusting(ROOT)
 POINTS = 72 / 25.4
 SIZE = 42 * POINTS
+RED = (230, 0, 18)
 
 
 @cache
@@ -94,14 +105,14 @@ def photograph() -> bytes:
 
 
 def heading() -> bytes:
-    """Red letters in one line, as 红头文件 have them."""
-    picture = Image.new("RGB", (900, 100), "white")
-    pen = ImageDraw.Draw(picture)
-    for x in range(10, 880, 60):
-        pen.rectangle((x, 15, x + 45, 85), outline=(230, 0, 18), width=9)
-    written = io.BytesIO()
-    picture.save(written, "PNG")
-    return written.getvalue()
+    """Red letters in one line, as 红头文件 have them, as pixels."""
+    return to_png(Scene(160, 18, (line("康巴什区人民政府文件", 2, 14, 15),)), dpi=100, ground=WHITE)
+
+
+def line(text: str, x: float, y: float, size: float, *, apart: float = 1.05) -> Text:
+    """Red letters from a place on, in millimetres; how far apart: of their size."""
+    steps = (size * apart,) * len(text)
+    return Text(text, Font.load("song"), size, x, y, color=RED, advances_mm=steps)
 
 
 def check(data: bytes) -> tuple[Outcome, str]:
@@ -142,7 +153,7 @@ OTHERS = {
     "a blue ring": drawn_ring(b"0 0 0.9"),
     "a photograph": pasted(photograph()),
     "a heading": {
-        **page(b"q 450 0 0 50 70 700 cm /Im Do Q", b"/XObject<</Im 30 0 R>>"),
+        **page(b"q 454 0 0 51 70 700 cm /Im Do Q", b"/XObject<</Im 30 0 R>>"),
         **image(heading()),
     },
     "a dot": pasted(seal_png(), size=8 * POINTS),
@@ -160,11 +171,11 @@ def test_what_a_seal_shows_is_no_unsigned_seal_and_what_another_signature_shows_
         b"q 119 0 0 119 0 0 cm /Im Do Q",
         b"/Type/XObject/Subtype/Form/BBox[0 0 119 119]/Resources<</XObject<</Im 30 0 R>>>>",
     )
-    shown = Sign(
+    how = Sign(
         widget=b"/Rect[300 200 419 319]/AP<</N 50 0 R>>", more={50: look, **image(seal_png())}
     )
-    assert check(signed(document({4: BASE[4]}), shown)) == (Outcome.WARNING, "not-a-seal")
-    as_seal = replace(shown, sub_filter=b"GM.sm2seal")
+    assert check(signed(document({4: BASE[4]}), how)) == (Outcome.WARNING, "not-a-seal")
+    as_seal = replace(how, sub_filter=b"GM.sm2seal")
     assert check(signed(document({4: BASE[4]}), as_seal)) == (Outcome.OK, "none")
     both = document({**page(b"1 0 0 RG 0 0 m 1 1 l S"), 4: drawn_ring(b"1 0 0")[4]})
     assert check(signed(both, as_seal)) == (Outcome.WARNING, "found")
@@ -187,6 +198,201 @@ def test_a_bomb_among_the_streams_is_not_handed_to_what_draws(times: int) -> Non
     changes = {**pasted(seal_png()), 40: stream(packed, bomb)}
     tracemalloc.start()
     with pytest.raises(PdfRefused, match="grows beyond"):
-        find_red_seals(document({**BASE, **changes}), pages=[0], signed={}, with_forms=False)
+        find_red_seals(document({**BASE, **changes}), pages=[0], without={}, with_forms=False)
     assert tracemalloc.get_traced_memory()[1] < 20_000_000
     tracemalloc.stop()
+
+
+CIRCLE = (
+    b" 6 w 300 160 m 300 193 327 220 360 220 c 393 220 420 193 420 160 c"
+    b" 420 127 393 100 360 100 c 327 100 300 127 300 160 c S"
+)
+"""A ring of 42 mm, in whatever colour was set before."""
+
+
+def type3() -> dict[int, bytes]:
+    """A seal that is a letter of a font."""
+    glyph = stream(b"1000 0 d0 1 0 0 RG 60 w 100 100 800 800 re S 1 0 0 rg 400 400 200 200 re f")
+    font = (
+        b"<</Type/Font/Subtype/Type3/FontBBox[0 0 1000 1000]/FontMatrix[.001 0 0 .001 0 0]"
+        b"/CharProcs<</a 41 0 R>>/Encoding<</Type/Encoding/Differences[97/a]>>"
+        b"/FirstChar 97/LastChar 97/Widths[1000]>>"
+    )
+    changes = page(b"BT /T3 119 Tf 300 100 Td (a) Tj ET")
+    changes[3] = changes[3].replace(b"/F1 6 0 R>>", b"/F1 6 0 R/T3 40 0 R>>")
+    return {**changes, 40: font, 41: glyph}
+
+
+def inline() -> dict[int, bytes]:
+    picture = Image.open(io.BytesIO(seal_png())).resize((120, 120)).convert("RGBA")
+    white = Image.new("RGBA", picture.size, "white")
+    white.alpha_composite(picture)
+    pixels = white.convert("RGB").tobytes().hex().encode()
+    head = b"q 119 0 0 119 300 100 cm BI /W 120 /H 120 /CS /RGB /BPC 8 /F /AHx ID "
+    return page(head + pixels + b"> EI Q")
+
+
+def spaced(space: bytes, set_colour: bytes) -> dict[int, bytes]:
+    return page(set_colour + CIRCLE, b"/ColorSpace<</Cs %s>>" % space)
+
+
+def annotated(entries: bytes) -> dict[int, bytes]:
+    """An annotation that readers draw by its entries, without a look."""
+    shown = b"<</Type/Annot%s/Rect[300 100 420 220]/F 4/C[1 0 0]/BS<</W 5>>>>"
+    return {**page(b"", annotations=b"7 0 R 40 0 R"), 40: shown % entries}
+
+
+TINT = b"<</FunctionType 2/Domain[0 1]/C0[1 1 1]/C1[1 0 0]/N 1>>"
+HIDDEN_REDS = {
+    "an inline image": inline(),
+    "a letter of a font": type3(),
+    "numbers beyond one": page(b"2 -1 -1 RG" + CIRCLE),
+    "numbers with signs": page(b"+1 +0 -0 RG" + CIRCLE),
+    "numbers with zeros": page(b"01 00 00.0 RG" + CIRCLE),
+    "a comment between": page(b"1 0 0%x\nRG" + CIRCLE),
+    "a null for a blank": page(b"1 0 0\0RG" + CIRCLE),
+    "no blank before": page(b"[1 0]0 d 1 0 0 RG/F1" + CIRCLE),
+    "in two streams": {
+        3: (PAGE % b"7 0 R").replace(b"/Contents 4 0 R", b"/Contents[4 0 R 40 0 R]"),
+        4: stream(b"1 0 0"),
+        40: stream(b"RG" + CIRCLE),
+    },
+    "an indexed colour": spaced(b"[/Indexed/DeviceRGB 1 <FFFFFFFF0000>]", b"/Cs CS 1 SC"),
+    "a colour of its own name": spaced(b"[/Separation/Red/DeviceRGB %s]" % TINT, b"/Cs CS 1 SCN"),
+    "a named space": page(b"/DeviceRGB CS 1 0 0 SC" + CIRCLE),
+    "magenta and yellow": page(b"0 1 1 0 K" + CIRCLE),
+    "an annotation without a look": annotated(b"/Subtype/Square"),
+    "the two thousandth annotation": {
+        **stamped(),
+        3: stamped()[3].replace(b"7 0 R 40 0 R", b"7 0 R " * 2_001 + b"40 0 R"),
+    },
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN_REDS)
+def test_however_red_is_said_the_seal_is_told(name: str) -> None:
+    assert check(document(HIDDEN_REDS[name])) == (Outcome.WARNING, "found")
+
+
+PLAIN = {
+    "black text": BASE[4],
+    "greys, blues and greens": stream(
+        b"0 g .5 G 0 0 0 rg 0.2 0.2 0.2 RG 0 0 1 rg 0 .5 0 RG 0 0 0 1 k 1 .5 0 0 K 0 0 9 9 re f"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_plain_page_is_not_drawn(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shown, "ask", None)
+    assert check(signed(document({4: PLAIN[name]}))) == (Outcome.OK, "none")
+
+
+def can_show_red(data: bytes, **limits: int) -> bool:
+    revision = Revision(PdfBytes(data), len(data))
+    return RedSearch(revision, **limits).can_show_red(revision.dictionary(Ref(3, 0)), signed=())
+
+
+def test_a_page_of_millions_of_colours_is_drawn_and_not_looked_through() -> None:
+    """95 MB of them took minutes."""
+    many = document({4: stream(b"0 g 0 0 0 rg " * 500)})
+    assert not can_show_red(many)
+    assert can_show_red(many, size=1_000)
+    assert can_show_red(many, colours=400)
+
+
+def widget(entries: bytes, **how: Any) -> bytes:  # noqa: ANN401 - whatever Sign takes
+    """A page with a pasted seal, signed by CMS in a field of such entries."""
+    changes = pasted(seal_png())
+    own = {3: changes[3].replace(b"7 0 R", b"7 0 R 20 0 R")}
+    return signed(document(changes), Sign(widget=entries, more=own, **how))
+
+
+BESIDE = {
+    "a place without a look": widget(b"/Rect[295 195 424 324]"),
+    "a hidden place": widget(b"/Rect[0 0 595 842]", flags=2),
+    "a seal's place without a look": widget(b"/Rect[0 0 595 842]", sub_filter=b"GM.sm2seal"),
+    "a look of nothing": widget(
+        b"/Rect[295 195 424 324]/AP<</N 50 0 R>>",
+        sub_filter=b"GM.sm2seal",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_a_place_of_a_signature_hides_no_picture_of_the_page(name: str) -> None:
+    assert check(BESIDE[name]) == (Outcome.WARNING, "found")
+
+
+def worn(size: int, place: bytes, look: bytes = b"/N 50 0 R", **how: Any) -> bytes:  # noqa: ANN401 - whatever Sign takes
+    """A signature that shows a seal of 42 mm in a look of so many points."""
+    form = b"/Type/XObject/Subtype/Form/BBox[0 0 %d %d]/Resources<</XObject<</Im 30 0 R>>>>"
+    shows = stream(b"q 119 0 0 119 0 0 cm /Im Do Q", form % (size, size))
+    entries = b"/Rect[%s]/AP<<%s>>" % (place, look)
+    more = {50: shows, **image(seal_png())}
+    return signed(document({4: BASE[4]}), Sign(widget=entries, more=more, **how))
+
+
+WORN = {
+    "as large as a seal": worn(119, b"300 200 419 319"),
+    "on a larger place": worn(200, b"300 200 500 400"),
+    "by one of its states": worn(119, b"300 200 419 319", b"/N<</On 50 0 R>>"),
+    "by a state, on a larger place": worn(
+        200, b"300 200 500 400", b"/N<</On 50 0 R>>>>/AS/On/MK<<"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WORN)
+def test_a_signature_that_is_no_seal_and_shows_one_is_told(name: str) -> None:
+    told = report(WORN[name]).step("unsigned-seal-picture")
+    assert (told.outcome, told.code, told.detail) == (Outcome.WARNING, "not-a-seal", "Sig1")
+
+
+def test_what_a_seal_shows_on_a_larger_place_is_its_own() -> None:
+    assert check(worn(200, b"300 200 500 400", sub_filter=b"GM.sm2seal")) == (Outcome.OK, "none")
+
+
+def rule(y: float, start: float = 27, end: float = 183) -> Shape:
+    return Shape(rectangle(start, y, end - start, 0.7), fill=RED)
+
+
+NOTICES = {
+    "of one office": (line("鄂尔多斯市康巴什区人民政府文件", 26, 60, 10), rule(85)),
+    "in tall letters": (line("康巴什区人民政府文件", 20, 60, 16), rule(85)),
+    "of several offices": (
+        line("鄂尔多斯市财政局", 30, 50, 12),
+        line("鄂尔多斯市民政局", 30, 66, 12),
+        line("文件", 140, 60, 18),
+        rule(85),
+    ),
+    "of a committee": (
+        line("中共康巴什区委员会文件", 25, 60, 14),
+        rule(85, end=100),
+        Shape(polygon([(105, 81), (107, 88), (101, 83.5), (109, 83.5), (103, 88)]), fill=RED),
+        rule(85, start=110),
+    ),
+    "in two letters": (line("通知", 75, 60, 18, apart=2), rule(85)),
+}
+
+
+@pytest.mark.parametrize("name", NOTICES)
+def test_a_red_headed_notice_shows_no_seal(name: str) -> None:
+    """红头文件: a red heading over a red line, as official documents have it (GB/T 9704)."""
+    text = Text("各街道办事处:", Font.load("song"), 5, 27, 110)
+    notice = to_pdf(Scene(210, 297, (*NOTICES[name], text)))
+    assert check(notice) == (Outcome.OK, "none")
+
+
+@pytest.mark.parametrize("name", NOTICES)
+def test_a_seal_on_a_red_headed_notice_is_told(name: str) -> None:
+    mark = Picture(Pixels.read(seal_png()), 120, 200, 42, 42)
+    notice = to_pdf(Scene(210, 297, (*NOTICES[name], mark)))
+    assert check(notice) == (Outcome.WARNING, "found")
+
+
+def test_seals_in_a_row_are_no_heading() -> None:
+    marks = [Picture(Pixels.read(seal_png("name")), 40 + 24 * n, 40, 20, 20) for n in range(4)]
+    for count in (2, 4):
+        notice = to_pdf(Scene(210, 297, tuple(marks[:count])))
+        assert check(notice) == (Outcome.WARNING, "found")

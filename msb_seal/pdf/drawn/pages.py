@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pypdfium2
+from pypdfium2.raw import FPDFPage_GetAnnotCount, FPDFPage_RemoveAnnot
 
 from msb_seal.errors import PdfRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from PIL.Image import Image
 
@@ -42,6 +43,27 @@ def opened(data: bytes, *, with_forms: bool = True) -> Iterator[pypdfium2.PdfDoc
     except pypdfium2.PdfiumError as error:
         code = "unsupported"
         raise PdfRefused(code, "页面无法绘制", f"the pages cannot be drawn: {error}") from error
+
+
+def remove_annotations(
+    document: pypdfium2.PdfDocument, number: int, count: int, places: Sequence[int]
+) -> None:
+    """Take annotations off a page, before its fields are set up, so that they are not drawn.
+
+    count: how many there are; PdfRefused where pdfium finds others than that.
+    """
+    if not places:
+        return
+    page = document[number]
+    try:
+        removed = FPDFPage_GetAnnotCount(page) == count and all(
+            FPDFPage_RemoveAnnot(page, place) for place in sorted(places, reverse=True)
+        )
+    finally:
+        page.close()
+    if not removed:
+        code = "unsupported"
+        raise PdfRefused(code, "批注无法区分", "the annotations of a page cannot be told apart")
 
 
 def draw(

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from PIL import ImageChops, ImageDraw
+from PIL import ImageChops, ImageDraw, ImageOps
 
-from msb_seal.pdf.drawn.pages import draw, in_picture, opened
+from msb_seal.pdf.drawn.pages import draw, opened, remove_annotations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from PIL.Image import Image
 
-    from msb_seal.pdf.drawn.pages import Corners
-
-MAX_DRAWN_PAGES = 20
+MAX_DRAWN_PAGES = 100
 MAX_THINGS = 200
 _PIXELS_PER_MM, _CELL_PIXELS = 2, 4
 _MM_PER_CELL = _CELL_PIXELS / _PIXELS_PER_MM
@@ -24,31 +22,37 @@ _REDNESS = 60  # of 255: how far red stands out over green and blue
 _CELL_RED = 13  # of 255: a stroke of 0.2 mm through a cell of 2 mm
 _MIN_MM, _MAX_MM, _MAX_STRETCH = 14, 66, 2.2
 _MIN_FULL, _MAX_FULL = 0.04, 0.9
-_MIN_LETTER_CELLS = 3
-_MAX_LETTERS_APART, _LINE_STRETCH = 0.6, 4
-"""Of their height: how far letters of a heading stand apart, and how long their line is."""
-_MARGIN_POINTS = 2.0
+_MIN_LETTER_CELLS, _MAX_LETTER_CELLS = 3, 12
+"""Letters of headings are up to 22 mm high (GB/T 9704)."""
+_HEADINGS = ((0.6, 4.0, 1.0), (1.5, 1.7, 0.5))
+"""How far letters of a heading stand apart and how long their line is, of their height; and how far
+down the page: a few letters are a heading only near its top."""
+_FRAME_FULL = 0.7
 
 
 def find_red_seals(
-    data: bytes, *, pages: Sequence[int], signed: Mapping[str, Sequence[Corners]], with_forms: bool
+    data: bytes,
+    *,
+    pages: Sequence[int],
+    without: Mapping[str, tuple[int, Sequence[int]]],
+    with_forms: bool,
 ) -> list[str]:
     """Draw those pages (numbers from 0) and say where something looks like a seal.
 
-    signed: by a page's number, where signatures show themselves. with_forms: draw fields too.
-    Raises PdfRefused if they cannot be drawn.
+    without: by a page's number, how many annotations it has, and which of them (from 0) are not to
+    be drawn. with_forms: draw fields too. Raises PdfRefused if they cannot be drawn.
     """
     found = []
-    with opened(data, with_forms=with_forms) as document:
-        count = len(document)
-        for number in pages[:MAX_DRAWN_PAGES]:
-            if number < count:
-                picture, places = draw(document, number, _PIXELS_PER_MM)
-                for left, bottom, right, top in signed.get(str(number), ()):
-                    wide = left - _MARGIN_POINTS, bottom - _MARGIN_POINTS
-                    box = (*wide, right + _MARGIN_POINTS, top + _MARGIN_POINTS)
-                    ImageDraw.Draw(picture).rectangle(in_picture(places, box), fill="white")
-                found += [f"page {number + 1}: {one}" for one in _seals(picture)]
+    with opened(data, with_forms=False) as document:
+        wanted = [number for number in pages if number < len(document)][:MAX_DRAWN_PAGES]
+        for number in wanted:
+            count, places = without.get(str(number), (0, ()))
+            remove_annotations(document, number, count, places)
+        if with_forms:
+            document.init_forms()
+        for number in wanted:
+            picture, _ = draw(document, number, _PIXELS_PER_MM)
+            found += [f"page {number + 1}: {one}" for one in _seals(picture)]
     return found
 
 
@@ -67,40 +71,62 @@ class _Thing:
     width: int
     height: int
     full: float
+    mask: Image = field(repr=False, compare=False)
+    """Its red, in pixels."""
 
     def is_seal(self) -> bool:
         """Whether it has the size and the shape of a seal."""
         size = self.width * _MM_PER_CELL, self.height * _MM_PER_CELL
         return is_as_large_as_a_seal(*size) and _MIN_FULL <= self.full <= _MAX_FULL
 
-    def is_in_line_with(self, other: _Thing) -> bool:
-        """Whether both might be letters of one line."""
-        apart = max(self.left, other.left) - min(self.left + self.width, other.left + other.width)
+    def is_in_line_with(self, other: _Thing, apart: float) -> bool:
+        """Whether both might be letters of one line, so far apart at most."""
+        gap = max(self.left, other.left) - min(self.left + self.width, other.left + other.width)
         return (
             abs(self.top + self.height / 2 - other.top - other.height / 2) < self.height / 4
             and abs(self.height - other.height) < self.height / 3
-            and apart < _MAX_LETTERS_APART * self.height
+            and gap < apart * self.height
         )
+
+    def is_framed(self) -> bool:
+        """Whether a line goes round it, as round a name seal and few letters (国, 图)."""
+        outside = ImageOps.expand(self.mask, 1, 0)
+        ImageDraw.floodfill(outside, (0, 0), 128)
+        inside = sum(outside.histogram()) - outside.histogram()[128]
+        return inside >= _FRAME_FULL * self.mask.width * self.mask.height
 
 
 def _seals(picture: Image) -> Iterator[str]:
-    """Find connected red things as large as seals; give their sizes."""
-    things = [one for one in _things(picture) if one.height >= _MIN_LETTER_CELLS]
-    for thing in things[:MAX_THINGS]:
-        if thing.is_seal() and not _is_in_heading(thing, things[:MAX_THINGS]):
-            yield f"{thing.width * _MM_PER_CELL:.0f} × {thing.height * _MM_PER_CELL:.0f} mm"
+    """Find connected red things as large as seals; give sizes and places."""
+    things = [one for one in _things(picture) if one.height >= _MIN_LETTER_CELLS][:MAX_THINGS]
+    rows = picture.height / _CELL_PIXELS
+    for thing in things:
+        if thing.is_seal() and not _is_in_heading(thing, things, rows):
+            size = f"{thing.width * _MM_PER_CELL:.0f} × {thing.height * _MM_PER_CELL:.0f} mm"
+            yield f"{size} at {thing.left * _MM_PER_CELL:.0f}, {thing.top * _MM_PER_CELL:.0f} mm"
 
 
-def _is_in_heading(thing: _Thing, things: Sequence[_Thing]) -> bool:
-    """Whether it is part of a long line of red letters (红头)."""
+def _is_in_heading(thing: _Thing, things: Sequence[_Thing], rows: float) -> bool:
+    """Whether it is one of red letters in a line (红头), and not of seals in a row."""
+    if thing.height > _MAX_LETTER_CELLS:
+        return False
+    for apart, stretch, share in _HEADINGS:
+        line = _line_of(thing, things, apart)
+        width = max(one.left + one.width for one in line) - min(one.left for one in line)
+        is_long = width >= stretch * max(one.height for one in line)
+        if is_long and len(line) > 1 and thing.top <= share * rows:
+            return 2 * sum(one.is_framed() for one in line) <= len(line)
+    return False
+
+
+def _line_of(thing: _Thing, things: Sequence[_Thing], apart: float) -> set[_Thing]:
     line, waiting = {thing}, [thing]
     while waiting:
         here = waiting.pop()
-        beside = [one for one in things if one not in line and one.is_in_line_with(here)]
+        beside = [one for one in things if one not in line and one.is_in_line_with(here, apart)]
         line.update(beside)
         waiting += beside
-    width = max(one.left + one.width for one in line) - min(one.left for one in line)
-    return width >= _LINE_STRETCH * max(one.height for one in line)
+    return line
 
 
 def _things(picture: Image) -> Iterator[_Thing]:
@@ -115,7 +141,10 @@ def _things(picture: Image) -> Iterator[_Thing]:
         x, y = [one % columns for one in blob], [one // columns for one in blob]
         width, height = max(x) - min(x) + 1, max(y) - min(y) + 1
         full = sum(values[one] for one in blob) / (width * height * 255)
-        yield _Thing(min(x), min(y), width, height, full)
+        left_edge, top_edge = min(x) * _CELL_PIXELS, min(y) * _CELL_PIXELS
+        right_edge, bottom_edge = (max(x) + 1) * _CELL_PIXELS, (max(y) + 1) * _CELL_PIXELS
+        crop = mask.crop((left_edge, top_edge, right_edge, bottom_edge))
+        yield _Thing(min(x), min(y), width, height, full, crop)
 
 
 def _take_blob(left: set[int], width: int) -> list[int]:
