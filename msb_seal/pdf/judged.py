@@ -16,13 +16,14 @@ from msb_identity.foundation.report import Outcome, ReportBuilder
 from msb_identity.pki import der
 from msb_seal.cms.structure import MAX_CMS_BYTES, CmsSignature, parse_cms
 from msb_seal.cms.verify import begin_cms
-from msb_seal.errors import CmsRefused, PdfRefused
+from msb_seal.errors import CmsRefused, PdfRefused, SealRefused
 from msb_seal.pdf.changes import compare
 from msb_seal.pdf.found import as_text
 from msb_seal.pdf.ranges import read_range
+from msb_seal.pdf.seal_match import STEP, tell_match
 from msb_seal.pdf.sentences import SIGNATURE_SENTENCES
 from msb_seal.pdf.syntax import DUPLICATE_KEY
-from msb_seal.seals.structure import kind_of
+from msb_seal.seals.structure import kind_of, parse_seal_signature
 from msb_seal.seals.verify import begin_seal_signature
 from msb_seal.timestamp.verify import begin_timestamp
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from msb_seal.pdf.found import FoundSignature
     from msb_seal.pdf.ranges import SignedRange
     from msb_seal.pdf.revisions import PdfBytes, Revision
+    from msb_seal.pdf.seal_match import SealLooks
 
 REQUIRED = ("coverage", "later-changes")
 DETACHED: Final = ("adbe.pkcs7.detached", "ETSI.CAdES.detached")
@@ -56,13 +58,14 @@ class Circumstances:
     """What every signature of the document is judged by.
 
     latest: the newest revision that can be read; whole: whether that is the whole file.
-    coverings: what later signatures hide.
+    looks: what was found out of the seals that are shown. coverings: what later signatures hide.
     """
 
     judging: Judging
     file: PdfBytes
     latest: Revision
     whole: bool
+    looks: SealLooks
     coverings: Sequence[Covering] = ()
 
 
@@ -173,14 +176,7 @@ def _begin_kind(
             sentences=SIGNATURE_SENTENCES,
         )
     if kind == GM_SEAL or kind_of(token) is not None:
-        builder = begin_seal_signature(
-            token,
-            original=signed,
-            judging=around.judging,
-            proven=proven,
-            required=REQUIRED,
-            sentences=SIGNATURE_SENTENCES,
-        )
+        builder = _begin_seal(case, around, token, signed, proven)
     elif (parsed := _read_cms(token)) is not None:
         builder = _begin_cms(case, around, parsed, signed, proven)
     else:
@@ -188,6 +184,27 @@ def _begin_kind(
     if kind != GM_SEAL:
         # Judged as what it looks like, so that what is wrong is told; its rules nobody knows.
         builder.unknown("format", "sub-filter", kind)
+    return builder
+
+
+def _begin_seal(
+    case: Case, around: Circumstances, token: bytes, signed: bytes, proven: datetime | None
+) -> ReportBuilder:
+    """Take the steps of a seal signature, and whether its own picture is what is shown."""
+    try:
+        signature = parse_seal_signature(token)
+    except SealRefused:
+        signature = None
+    builder = begin_seal_signature(
+        signature or token,
+        original=signed,
+        judging=around.judging,
+        proven=proven,
+        required=(*REQUIRED, STEP),
+        sentences=SIGNATURE_SENTENCES,
+    )
+    if signature is not None:
+        tell_match(builder, case.found, signature.seal.picture, around.looks)
     return builder
 
 

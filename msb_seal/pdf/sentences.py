@@ -80,6 +80,26 @@ SIGNATURE_SENTENCES: Final[Sentences] = {
         "签名时的文件无法读取",
         "the file as it was signed cannot be read",
     ),
+    ("seal-match", "ok"): (
+        "显示的图案就是签名中印章的印模",
+        "what is shown is the picture of the seal that signed",
+    ),
+    ("seal-match", "other-picture"): (
+        "显示的图案不是签名中印章的印模",
+        "what is shown is another picture than that of the seal that signed",
+    ),
+    ("seal-match", "part-shown"): (
+        "只显示了印章图案的一部分",
+        "only a part of the seal's picture is shown",
+    ),
+    ("seal-match", "uncompared"): (
+        "无法判断显示的图案是否为签名中印章的印模",
+        "whether what is shown is the seal's own picture could not be found out",
+    ),
+    ("seal-match", "nothing-shown"): (
+        "签章未在页面上显示图案",
+        "the signature shows nothing on the pages",
+    ),
     ("later-changes", "none"): ("签名之后没有改动", "nothing was added after signing"),
     ("later-changes", "blanks"): (
         "文件末尾之后有未签名的空白字节",

@@ -22,6 +22,7 @@ from msb_seal.pdf.dss import with_helpers
 from msb_seal.pdf.found import find_signatures, find_unlisted, in_order
 from msb_seal.pdf.judged import Case, Circumstances, judge_signature
 from msb_seal.pdf.revisions import MAX_HEAD_BYTES, PdfBytes, Revision
+from msb_seal.pdf.seal_match import SealLooks
 from msb_seal.pdf.sentences import DOCUMENT_SENTENCES
 from msb_seal.pdf.shown import tell_pictures
 from msb_seal.verified import VerifiedDocument
@@ -104,7 +105,9 @@ def judge_pdf(data: bytes, judging: Judging) -> Report:
             helped = replace(judging, trust=with_helpers(judging.trust, latest))
             cases = [Case.of(one, file) for one in in_order([*found, *more])]
             coverings = find_coverings(cases[:MAX_SIGNATURES], file)
-            around = Circumstances(helped, file, latest, whole=whole, coverings=coverings)
+            around = Circumstances(
+                helped, file, latest, whole=whole, looks=SealLooks(latest), coverings=coverings
+            )
             _tell_all(builder, cases, strays, around)
     except PdfRefused as error:
         _tell_refused(builder, error)

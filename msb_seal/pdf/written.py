@@ -73,11 +73,11 @@ def read_written(content: bytes) -> Written | None:
     PdfRefused where it cannot be read.
     """
     reader = _Reader()
-    operations = list(islice(_operations(content), MAX_OPERATIONS + 1))
-    if len(operations) > MAX_OPERATIONS:
+    steps = list(islice(operations(content), MAX_OPERATIONS + 1))
+    if len(steps) > MAX_OPERATIONS:
         return None
     try:
-        for operator, operands in operations:
+        for operator, operands in steps:
             reader.take(operator, operands)
     except _Odd:
         return None
@@ -235,7 +235,8 @@ def _numbers(operands: list[PdfValue], count: int) -> list[float]:
     return [float(one) for one in found]
 
 
-def _operations(content: bytes) -> Iterator[tuple[str, list[PdfValue]]]:
+def operations(content: bytes) -> Iterator[tuple[str, list[PdfValue]]]:
+    """Give the operators of a content stream, each with what stands before it (7.8.2)."""
     operands: list[PdfValue] = []
     position = skip_blank(content, 0)
     while position < len(content):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msb_seal.errors import PdfRefused
 from msb_seal.pdf.drawn.hiding import find_hidden
+from msb_seal.pdf.drawn.looks import compare_looks
 from msb_seal.pdf.drawn.seals import find_red_seals
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ MAX_MEMORY_BYTES = 2_000_000_000
 TASKS: Final[Mapping[str, Callable[..., list[str]]]] = {
     "red-seals": find_red_seals,
     "hidden": find_hidden,
+    "looks": compare_looks,
 }
 
 
