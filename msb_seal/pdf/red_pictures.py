@@ -218,3 +218,23 @@ def has_fields(revision: Revision, page: Dictionary, *, signed: Collection[Ref])
     return any(
         one.get("Subtype") == "Widget" and ("AP" in one or "MK" in one) for one in annotations
     )
+
+
+def holds_image(revision: Revision, annotation: Dictionary) -> bool:
+    """Whether what an annotation shows holds an image, of whatever colours."""
+    waiting = _looks(revision, annotation)
+    seen: set[Ref] = set()
+    for _ in range(MAX_RESOURCES):
+        if not waiting:
+            return False
+        value = waiting.pop()
+        if isinstance(value, Ref):
+            if value in seen:
+                continue
+            seen.add(value)
+        entries = revision.dictionary(value)
+        if entries.get("Subtype") == "Image":
+            return True
+        resources = revision.dictionary(entries.get("Resources"))
+        waiting += revision.dictionary(resources.get("XObject")).values()
+    return True

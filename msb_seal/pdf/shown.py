@@ -1,8 +1,8 @@
 """Step `unsigned-seal-picture`: pictures on the pages that look like seals and are none.
 
 Pages are drawn without the looks of their signatures, so that nothing beside, beneath or in place
-of these is left out. A signature that is no seal and shows a picture as large as one is told by its
-size; if it is of another size, the page is drawn with it. What a seal (SES) shows is its own.
+of these is left out. A signature that is no seal and shows an image as large as one is told by its
+size; for any other look, the page is drawn with it. What a seal (SES) shows is its own.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from msb_seal.pdf.drawn.asking import ask
 from msb_seal.pdf.drawn.pages import POINTS_PER_MM
 from msb_seal.pdf.drawn.seals import MAX_DRAWN_PAGES, is_as_large_as_a_seal
 from msb_seal.pdf.page_tree import pages_of
-from msb_seal.pdf.red_pictures import RedSearch, has_fields
+from msb_seal.pdf.red_pictures import RedSearch, has_fields, holds_image
 from msb_seal.pdf.syntax import Ref
 
 if TYPE_CHECKING:
@@ -98,16 +98,16 @@ def _find_worn(
 ) -> list[str]:
     """Give the fields of signatures that are no seals and show pictures of seals.
 
-    A picture as large as a seal is one; what is larger or smaller is drawn. found: what the pages
-    show without any signature.
+    An image as large as a seal is one; other looks that might be red are drawn. found: what the
+    pages show without any signature.
     """
     worn, drawn = [], []
     for case in cases:
-        widgets = [] if case.is_seal else map(revision.dictionary, case.found.field.widgets)
-        red = [one for one in widgets if search.looks_can_show_red(one)]
-        if any(_is_as_large_as_a_seal(revision, one) for one in red):
+        fields = [] if case.is_seal else case.found.field.widgets
+        widgets = [revision.dictionary(one) for one in fields]
+        if any(_wears_picture(revision, one) for one in widgets):
             worn.append(case.found.field.name)
-        elif red:
+        elif any(map(search.looks_can_show_red, widgets)):
             drawn.append(case)
     theirs = _widgets(drawn)
     shown = {
@@ -124,6 +124,8 @@ def _refs(values: Iterable[PdfValue]) -> Iterator[Ref]:
     return (one for one in values if isinstance(one, Ref))
 
 
-def _is_as_large_as_a_seal(revision: Revision, widget: Dictionary) -> bool:
+def _wears_picture(revision: Revision, widget: Dictionary) -> bool:
+    """Whether an annotation shows an image, on a place as large as a seal."""
     x1, y1, x2, y2 = corners(revision, widget.get("Rect")) or (0, 0, 0, 0)
-    return is_as_large_as_a_seal((x2 - x1) / POINTS_PER_MM, (y2 - y1) / POINTS_PER_MM)
+    size = (x2 - x1) / POINTS_PER_MM, (y2 - y1) / POINTS_PER_MM
+    return is_as_large_as_a_seal(*size) and holds_image(revision, widget)
