@@ -122,9 +122,9 @@ def _unpredict(data: bytes, given: Dictionary, allowance: Allowance) -> bytes:
         code = "unsupported"
         raise PdfRefused(code, "不支持的预测器", "a predictor that is not known here")
     starts = range(0, len(data) - columns, columns + 1)
+    allowance.take(size=len(data), work=len(starts) * _WORK_OF_ROW)
     kinds = Counter(data[:: columns + 1][: len(starts)])
-    work = sum(count * _WORK.get(kind, 0) for kind, count in kinds.items()) * columns
-    allowance.take(size=len(data), work=work + len(starts) * _WORK_OF_ROW)
+    allowance.take(work=columns * sum(_WORK.get(kind, 0) * n for kind, n in kinds.items()))
     rows = bytearray()
     above, low_bits = bytes(columns), int.from_bytes(b"\x7f" * columns)
     for start in starts:
