@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from PIL import Image as Pillow
-from PIL import ImageChops, ImageFilter
+from PIL import ImageChops
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -19,8 +19,7 @@ SIDE_PIXELS: Final = 384
 _CELL_PIXELS = 8  # 0.9 mm of a seal of 42 mm
 _SAME, _OTHER = 40, 90  # of 255: the mean difference of a cell, most of it and clearly more
 _INK = 48  # of 255: how far from white
-_REACH = 5  # pixels, odd: how far ink may lie from where it is looked for
-_CLEARLY_APART = 0.6  # of the ink of one found where the other has some
+_OTHER_INK = 150  # of 255: the same strokes, a pixel aside, differ by less
 
 
 class Likeness(Enum):
@@ -37,8 +36,8 @@ def on_white(picture: Image) -> Image:
         paper = Pillow.new("RGB", picture.size, "white")
         paper.paste(picture, mask=picture.getchannel("A"))
         picture = paper
-    # A box of pixels each: exact where both are equal, and as smooth as readers make it.
-    return picture.convert("RGB").resize((SIDE_PIXELS, SIDE_PIXELS), Pillow.Resampling.BOX)
+    # Bilinear: smooth where it grows and where it shrinks, so that a smaller copy stays alike.
+    return picture.convert("RGB").resize((SIDE_PIXELS, SIDE_PIXELS), Pillow.Resampling.BILINEAR)
 
 
 def compare(one: Image, other: Image) -> Likeness:
@@ -54,14 +53,15 @@ def compare(one: Image, other: Image) -> Likeness:
 def compare_drawn(one: Image, other: Image) -> Likeness:
     """Hold what was drawn, in whatever place, against a picture from `on_white`.
 
-    Drawing moves edges by a pixel: another picture is one whose ink lies elsewhere.
+    Drawing moves edges and changes shades: another picture is one whose ink lies elsewhere.
     """
     first, second = trimmed(one), trimmed(other)
+    if _ink(one).getbbox() is None:
+        return Likeness.UNSURE
     if _apart(first, second) <= _SAME:
         return Likeness.SAME
-    inks = [_ink(picture) for picture in (first, second)]
-    found = min(_found(inks[0], inks[1]), _found(inks[1], inks[0]))
-    return Likeness.OTHER if found < _CLEARLY_APART else Likeness.UNSURE
+    inks = ImageChops.difference(_ink(first), _ink(second))
+    return Likeness.OTHER if _highest(inks) >= _OTHER_INK else Likeness.UNSURE
 
 
 def trimmed(picture: Image) -> Image:
@@ -75,7 +75,11 @@ def _apart(one: Image, other: Image) -> int:
     """Give the mean difference of the cell that differs most."""
     red, green, blue = ImageChops.difference(one, other).split()
     most = ImageChops.lighter(ImageChops.lighter(red, green), blue)
-    _, highest = most.reduce(_CELL_PIXELS).getextrema()
+    return _highest(most)
+
+
+def _highest(difference: Image) -> int:
+    _, highest = difference.reduce(_CELL_PIXELS).getextrema()
     return int(highest)  # type: ignore[arg-type] # one band has one pair
 
 
@@ -83,10 +87,3 @@ def _ink(picture: Image) -> Image:
     red, green, blue = picture.split()
     darkest = ImageChops.darker(ImageChops.darker(red, green), blue)
     return darkest.point(lambda value: 255 if value < 255 - _INK else 0)
-
-
-def _found(ink: Image, other: Image) -> float:
-    """Give how much of the ink lies where the other has some, or next to it."""
-    there = ImageChops.darker(ink, other.filter(ImageFilter.MaxFilter(_REACH)))
-    inked = ink.histogram()[255]
-    return there.histogram()[255] / inked if inked else 0.0

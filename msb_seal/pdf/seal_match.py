@@ -72,13 +72,16 @@ class SealLooks:
 
 @dataclass(slots=True)
 class _Found:
-    """What the widgets of one signature show."""
+    """What the widgets of one signature show.
+
+    to_draw: widgets, and whether what is drawn of them can prove another picture.
+    """
 
     other: bool = False
     unsure: bool = False
     shown: bool = False
     parts: list[Corners] = field(default_factory=list)
-    to_draw: list[tuple[PdfValue, Look]] = field(default_factory=list)
+    to_draw: list[tuple[PdfValue, bool]] = field(default_factory=list)
 
 
 def tell_match(
@@ -160,7 +163,9 @@ def _compare(
     elif look.is_plain and likenesses == {Likeness.SAME} and len(look.images) == 1:
         seen.parts.append(look.images[0].part)
     else:
-        seen.to_draw.append((widget, look))
+        # With words or lines beside it, as some vendors have, the seal's own picture is in there.
+        may_fail = not look.has_text and Likeness.SAME not in likenesses
+        seen.to_draw.append((widget, may_fail))
 
 
 def _likeness(image: Stream, picture: SealPicture, looks: SealLooks) -> Likeness | None:
@@ -296,9 +301,8 @@ def _draw(seen: _Found, picture: SealPicture, looks: SealLooks) -> None:
         picture=base64.b64encode(written.getvalue()).decode(),
         widgets=widgets,
     )
-    for (_, look), likeness in zip(seen.to_draw, map(Likeness, likenesses), strict=True):
-        # Words beside a picture, as some vendors put them, make it look like another one.
-        seen.other |= likeness is Likeness.OTHER and not look.has_text
+    for (_, may_fail), likeness in zip(seen.to_draw, map(Likeness, likenesses), strict=True):
+        seen.other |= likeness is Likeness.OTHER and may_fail
         seen.unsure |= likeness is not Likeness.SAME
         seen.parts.append((0, 0, 1, 1))
 

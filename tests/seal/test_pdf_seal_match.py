@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import io
 import zlib
-from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +15,7 @@ from PIL import ImageOps
 from msb_identity.foundation.report import Outcome, Verdict
 from msb_seal.documents import check_document
 from msb_seal.ofd.stamps import picture_as_png
-from msb_seal.pdf.drawn import asking
 from msb_seal.pdf.dual import seal_pdf_twice
-from msb_seal.pdf.fields import add_empty_field
 from msb_seal.pdf.sign import PdfOptions, seal_pdf
 from msb_seal.pictures import RoundSeal, draw
 from msb_seal.placement import At, AtKeyword, OnEveryPage, Straddle
@@ -30,10 +27,9 @@ from tests.seal.pdf_files import Sign, document, signed, stream
 from tests.seal.test_pdf_dual import BOTH, second
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from msb_identity.foundation.report import Report
     from msb_seal.placement import Place
+    from msb_seal.seals.sealer import KeySealer
 
 OWN, OTHER = "示例市应急管理局", "示例市卫生健康局"
 OK, FAILED = (Outcome.OK, "ok"), (Outcome.FAILED, "other-picture")
@@ -189,3 +185,108 @@ def test_one_letter_of_another_seal_is_told() -> None:
     box = (width * 2 // 5, 0, width * 3 // 5, height // 4)
     image.paste(pixels(OTHER).crop(box), box[:2])
     assert told(sealed(written(image))) != OK
+
+
+FORM = b"/Type/XObject/Subtype/Form/BBox[0 0 119 119]/Resources<<%s>>"
+PLACED = b"q 119 0 0 119 0 0 cm /A Do Q "
+STATE = b"/ExtGState<</G<</BM/Multiply>>>>"
+
+
+def image(picture: Pillow.Image, entries: bytes = b"") -> bytes:
+    size = b"/Width %d/Height %d" % picture.size
+    head = b"/Type/XObject/Subtype/Image/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter/FlateDecode"
+    return stream(zlib.compress(picture.tobytes()), head + size + entries)
+
+
+def shown(content: bytes, *, resources: bytes = b"", entries: bytes = b"", **more: Any) -> bytes:
+    """A signature whose seal is the one above and whose look another writer made.
+
+    /A is the seal's own picture, /B another office's, /W white.
+    """
+    images = b"/XObject<</A 41 0 R/B 42 0 R/W 43 0 R/N 44 0 R>>" + STATE
+    nested = FORM % images + b"/Matrix[1 0 0 1 0 0]"
+    objects = {
+        40: stream(content, FORM % (images + resources)),
+        41: image(pixels(), entries),
+        42: image(pixels(OTHER)),
+        43: image(Pillow.new("RGB", (9, 9), "white")),
+        44: stream(PLACED, nested),
+    }
+    sealer = world().sealer(picture=seal_picture())
+    given = {"widget": b"/Rect[100 300 219 419]/AP<</N 40 0 R>>", **more}
+    how = Sign(
+        sub_filter=b"GM.sm2seal",
+        room=200_000,
+        make=lambda covered: sealer_signature(sealer, covered),
+        more=objects,
+        **given,
+    )
+    return signed(document(), how)
+
+
+def sealer_signature(sealer: KeySealer, covered: bytes) -> bytes:
+    return world().forge_signature(sealer.seal, document=covered)
+
+
+LOOKS = [
+    ("nothing", b"", (Outcome.SKIPPED, "nothing-shown")),
+    ("its own", PLACED, OK),
+    ("its own, nested", b"q 1 0 0 1 0 0 cm /N Do Q", OK),
+    ("another outside of the box", PLACED + b"q 119 0 0 119 500 0 cm /B Do Q", OK),
+    ("two pictures", b"q 59 0 0 59 0 0 cm /A Do Q q 59 0 0 59 60 0 cm /B Do Q", FAILED),
+    ("hidden by another", PLACED + b"q 119 0 0 119 0 0 cm /B Do Q", FAILED),
+    ("hidden by white", PLACED + b"q 80 0 0 80 9 9 cm /W Do Q", FAILED),
+    ("its half", b"q 0 0 59 119 re W n " + PLACED + b"Q", (Outcome.UNKNOWN, "part-shown")),
+    ("half covered by paint", PLACED + b"1 1 1 rg 0 0 60 119 re f", UNCOMPARED),
+    ("in a frame", PLACED + b"1 0 0 RG 1 1 117 117 re S", UNCOMPARED),
+    ("on white paint", b"1 1 1 rg 0 0 119 119 re f " + PLACED, OK),
+    ("a red box", b"1 0 0 rg 20 20 60 60 re f", FAILED),
+    ("another on white paint", b"1 1 1 rg 0 0 119 119 re f q 119 0 0 119 0 0 cm /B Do Q", FAILED),
+    ("words beside", PLACED + b"BT /F1 12 Tf 2 4 Td (signed) Tj ET", UNCOMPARED),
+    ("words only", b"BT /F1 12 Tf 2 4 Td (signed) Tj ET", UNCOMPARED),
+    ("nothing that can be read", b"q (", UNCOMPARED),
+    ("without end", b"q Q " * 3_000 + PLACED, OK),
+]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"), [row[1:] for row in LOOKS], ids=[row[0] for row in LOOKS]
+)
+def test_a_look_by_another_writer_shows_the_seal_or_is_told(
+    content: bytes, expected: tuple[Outcome, str]
+) -> None:
+    assert told(shown(content, resources=b"/Font<</F1 6 0 R>>")) == expected
+
+
+TWO_LOOKS = b"/Rect[100 300 219 419]/AP<</N 44 0 R/%s>>"
+WIDGETS = [
+    ("of no size", b"/Rect[9 9 9 9]/AP<</N 42 0 R>>", (Outcome.SKIPPED, "nothing-shown")),
+    ("another under the mouse", TWO_LOOKS % b"R 40 0 R", FAILED),
+    ("another in one state", TWO_LOOKS % b"D<</On 40 0 R/Off 44 0 R>>", FAILED),
+    ("in a layer", b"/Rect[0 0 99 99]/AP<</N 44 0 R>>/OC<</Type/OCG/Name(x)>>", UNCOMPARED),
+]
+
+
+@pytest.mark.parametrize(
+    ("widget", "expected"), [row[1:] for row in WIDGETS], ids=[row[0] for row in WIDGETS]
+)
+def test_every_look_of_a_widget_counts(widget: bytes, expected: tuple[Outcome, str]) -> None:
+    assert told(shown(b"q 119 0 0 119 0 0 cm /B Do Q", widget=widget)) == expected
+
+
+KINDS = [
+    ("samples turned round", b"/Decode[1 0 1 0 1 0]", FAILED),
+    ("samples as they are, said twice", b"/Decode[0 1 0 1 0 1]", OK),
+    ("clear where it is red", b"/Mask[200 255 0 90 0 90]", UNCOMPARED),
+    ("other ones for print", b"/Alternates[<</Image 42 0 R/DefaultForPrinting true>>]", UNCOMPARED),
+    ("in a layer", b"/OC<</Type/OCG/Name(x)>>", UNCOMPARED),
+]
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"), [row[1:] for row in KINDS], ids=[row[0] for row in KINDS]
+)
+def test_an_image_that_more_than_its_samples_decide_is_drawn(
+    entries: bytes, expected: tuple[Outcome, str]
+) -> None:
+    assert told(shown(PLACED, entries=entries)) == expected

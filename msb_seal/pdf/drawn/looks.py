@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 import pypdfium2
 from PIL import Image as Pillow
 
-from msb_seal.pdf.drawn.pages import MAX_PAGE_PIXELS, POINTS_PER_MM, in_picture, opened
-from msb_seal.pdf.same_picture import compare_drawn, on_white
+from msb_seal.pdf.drawn.pages import MAX_PAGE_PIXELS, in_picture, opened
+from msb_seal.pdf.same_picture import SIDE_PIXELS, compare_drawn, on_white
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from msb_seal.pdf.drawn.pages import Corners
 
-_PIXELS_PER_MM = 12
 _raw = pypdfium2.raw
 
 
@@ -48,10 +47,21 @@ def _alone(document: pypdfium2.PdfDocument, number: int, index: int, box: Corner
             _raw.FPDFPage_RemoveAnnot(page, other)
     for part in list(page.get_objects(max_depth=1)):
         page.remove_obj(part)
+    return _cut_out(page, box)
+
+
+def _cut_out(page: pypdfium2.PdfPage, box: Corners) -> Pillow.Image:
+    """Draw what a page shows in a rectangle, twice as fine as it is compared."""
     width, height = page.get_size()
-    most = math.sqrt(MAX_PAGE_PIXELS / max(1.0, width * height))
-    bitmap = page.render(scale=min(_PIXELS_PER_MM / POINTS_PER_MM, most))
-    edges = in_picture(bitmap.get_posconv(page), box)
+    coarse = min(1.0, math.sqrt(MAX_PAGE_PIXELS / max(1.0, width * height)))
+    edges = in_picture(page.render(scale=coarse).get_posconv(page), box)
+    left, upper, right, lower = (edge / coarse for edge in edges)
+    around = 1 / coarse  # the edges are whole pixels
+    beside = left - around, height - lower - around, width - right - around, upper - around
+    cut = tuple(max(0.0, one) for one in beside)
+    room = width - cut[0] - cut[2], height - cut[1] - cut[3]
+    if min(room) <= 0:
+        return Pillow.new("RGB", (1, 1), "white")  # not on the page
+    bitmap = page.render(scale=2 * SIDE_PIXELS / max(room), crop=cut)
     picture: Pillow.Image = bitmap.to_pil().convert("RGB")
-    left, upper, right, lower = edges
-    return picture.crop((left, upper, max(left + 1, right), max(upper + 1, lower)))
+    return picture
