@@ -24,7 +24,6 @@ from msb_identity.people.identifiers import (
     MOBILE_DOMAIN,
     Identifier,
     IdentifierKind,
-    check_identity_number,
     check_mobile,
 )
 from msb_identity.people.levels import SELF, default_scale
@@ -33,6 +32,7 @@ from msb_identity.people.records import (
     Person,
     check_name,
     check_page,
+    distinct,
     find_holder,
     insert_evidence,
     insert_identifier,
@@ -45,6 +45,8 @@ from msb_identity.people.records import (
 )
 from msb_identity.people.sentences import account_refused
 from msb_identity.people.tables import MAX_METHOD_CHARS, identifiers, people
+from msb_identity.sso.cutoffs import CutOffs
+from msb_identity.sso.session_rows import end_sessions, sessions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -105,7 +107,7 @@ class Accounts:
         """
         moment = aware(now)
         proof = self.scale.evidence(method, level=level, source=source, now=moment)
-        given = _distinct(identifiers, identity_number, mobile, now=moment)
+        given = distinct(identifiers, identity_number, mobile, now=moment)
         name = "" if name is None else check_name(name)
         person_id, verified = new_id(), method if proof.level > self.scale.lowest else None
         row = {"id": person_id, "name": self._protector.seal(name, name_place(person_id))}
@@ -224,11 +226,12 @@ class Accounts:
     ) -> Person:
         """Make two accounts of one person one; the dropped one's id stands for the kept one.
 
-        All or nothing: identifiers, evidence, mandates and staff posts go over. Evidence about
-        another name than the kept account's does not. method: how it was found out that they are
-        one person, a code as in `link`. Done twice, the second time gives the same.
+        All or nothing: identifiers, evidence, mandates and staff posts go over. Sessions of the
+        dropped one end. method: how it was found out that they are one person, a code as in `link`.
+        Done twice, the second time gives the same.
         Raises AccountRefused: `two-people` where both have a proven identity number, and they
-        differ; `merged-elsewhere`, `same-account`, `no-account`.
+        differ; `other-name` where the names differ and more than its owner's word speaks for the
+        dropped one's; `merged-elsewhere`, `same-account`, `no-account`.
         """
         if not _METHOD.fullmatch(method):
             message = "method is a code, as counter"
@@ -246,7 +249,12 @@ class Accounts:
             self._record(
                 connection, "merged", kept, actor=by, object_=dropped, details=details, now=moment
             )
-            return self.read(connection, kept, moment)
+            done = self.read(connection, kept, moment)
+            theirs, cut_offs = sessions.c.subject == dropped, CutOffs(self._store)
+            end_sessions(
+                connection, theirs, cut_offs=cut_offs, audit=self._audit, by=by, now=moment
+            )
+            return done
 
     def holder_indexes(self, connection: Connection, identity_number: str) -> list[bytes]:
         """Give the blind indexes of an identity number: a person's licences are found by them."""
@@ -302,6 +310,8 @@ class Accounts:
         """
         if identifier.kind is IdentifierKind.CREDIT_CODE:
             raise account_refused("not-of-people")
+        if identifier.of_15_digits:  # without check character, and no card has shown one since 2013
+            raise account_refused("old-number")
         row = find_holder(connection, self._protector.indexes(connection), identifier)
         if row is not None and row["person_id"] == person_id:
             if method is not None:
@@ -368,22 +378,6 @@ class Accounts:
         if self._audit is not None:
             name = f"person.{event}"
             self._audit.record(name, subject=person_id, connection=connection, **more)
-
-
-def _distinct(
-    given: Sequence[Identifier], number: str | None, mobile: str | None, *, now: datetime
-) -> list[Identifier]:
-    """Put all identifiers together, what proves a person most before what does less."""
-    found = []
-    if number is not None:  # of 18 digits: cards with 15 have not been valid since 2013
-        strict = check_identity_number(number, now=now)
-        found.append(Identifier.of(IdentifierKind.IDENTITY_NUMBER, strict, now=now))
-    found += given
-    if mobile is not None:
-        found.append(Identifier.of(IdentifierKind.MOBILE, mobile))
-    if not found:
-        raise account_refused("no-identifier")
-    return [*dict.fromkeys(found)]
 
 
 def _proves(method: str | None, identifier: Identifier) -> str | None:

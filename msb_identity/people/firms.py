@@ -21,6 +21,7 @@ from msb_identity.people.records import check_page, kept_id, new_id
 from msb_identity.people.sentences import mandate_refused
 from msb_identity.people.tables import MAX_FIRM_NAME_CHARS, firms, mandates
 from msb_identity.sso.cutoffs import CutOffs
+from msb_identity.sso.session_rows import end_sessions, sessions, sessions_lock
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -157,15 +158,23 @@ class Firms:
             return _firm(self._row(connection, firms.c.id == firm_id))
 
     def close(self, firm_id: str, *, by: str | None = None, now: datetime | None = None) -> Firm:
-        """Close a firm (注销): nobody acts for it any more, and all its tokens end."""
+        """Close a firm (注销): nobody acts for it any more; all its sessions and tokens end."""
         moment = aware(now)
-        with self._store.write(locks=[firm_lock(firm_id)]) as connection:
+        with self._store.write(locks=[firm_lock(firm_id), sessions_lock(firm_id)]) as connection:
             old = open_firm(connection, firm_id)
             closed = update(firms).where(firms.c.id == firm_id)
             connection.execute(closed.values(closed_at=seconds(moment)))
+            self._record(connection, "closed", {"id": firm_id, "method": ""}, by=by, now=moment)
+            end_sessions(  # a firm signs in by its own certificate
+                connection,
+                sessions.c.subject == firm_id,
+                cut_offs=self._cut_offs,
+                audit=self._audit,
+                by=by,
+                now=moment,
+            )
             self._end_appointment(connection, old, moment)
             self._cut_offs.end_subject(connection, firm_id, moment)
-            self._record(connection, "closed", {"id": firm_id, "method": ""}, by=by, now=moment)
             return _firm(self._row(connection, firms.c.id == firm_id))
 
     def _check_method(self, method: str, source: str, now: datetime) -> None:

@@ -11,7 +11,7 @@ number.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
@@ -65,10 +65,14 @@ class IdentifierKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Identifier:
-    """An identifier in its one form, made by `of`; its repr is masked."""
+    """An identifier in its one form, made by `of`; its repr is masked.
+
+    of_15_digits: whether an old number was given, which finds an account and gives none its number.
+    """
 
     kind: IdentifierKind
     value: str
+    of_15_digits: bool = field(default=False, compare=False)
 
     @classmethod
     def of(cls, kind: IdentifierKind, text: str, *, now: datetime | None = None) -> Self:
@@ -77,7 +81,9 @@ class Identifier:
         An identity number may be an old one of 15 digits, and is then the new one of 18. One that
         begins with 81, 82 or 83 stands on a 居住证, whichever of the two kinds was asked for.
         """
-        return cls.kept(_RULES[kind].kept_as, _RULES[kind].check(text, now))
+        found = cls.kept(_RULES[kind].kept_as, _RULES[kind].check(text, now))
+        is_old = kind is IdentifierKind.IDENTITY_NUMBER and widen_identity_number(text) != text
+        return replace(found, of_15_digits=is_old)
 
     @classmethod
     def kept(cls, kept_as: str, value: str) -> Self:

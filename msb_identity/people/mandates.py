@@ -106,13 +106,14 @@ class Mandates:
         """Offer somebody a mandate; by: the firm's legal representative, who alone gives any.
 
         scope: names as "licence.apply"; valid_from: default now. It holds once it is accepted.
-        Raises MandateRefused: `no-firm`, `firm-closed`, `not-representative`, `agent`, `scope`,
-        `period`.
+        Raises MandateRefused: `no-firm`, `firm-closed`, `not-representative`, `level` of one whose
+        evidence has ended, `agent`, `scope`, `period`.
         """
         moment = aware(now)
         begins, ends = aware(moment if valid_from is None else valid_from), aware(valid_until)
         if not (begins < ends and moment < ends):
             raise mandate_refused("period")
+        giver = self._person(by, "not-representative", moment)
         row = {
             "id": new_id(),
             "firm_id": firm_id,
@@ -120,13 +121,15 @@ class Mandates:
             "scope": " ".join(_check_scope(scope)),
             "valid_from": seconds(begins),
             "valid_until": seconds(ends),
-            "offered_by": self._person(by, "not-representative", moment).id,
+            "offered_by": giver.id,
             "offered_at": seconds(moment),
         }
         with self._store.write(locks=[firm_lock(firm_id)]) as connection:
             row |= {name: kept_id(connection, str(row[name])) for name in ("agent", "offered_by")}
             if open_firm(connection, firm_id).representative != row["offered_by"]:
                 raise mandate_refused("not-representative")
+            if giver.level == self._accounts.scale.lowest:
+                raise mandate_refused("level")
             connection.execute(insert(mandates).values(row))
             return self._done(connection, "offered", str(row["id"]), by=by, now=moment)
 

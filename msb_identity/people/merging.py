@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, or_, select, update
 
-from msb_identity.people.records import identifier_place, name_place, remove_identifier
+from msb_identity.people.identifiers import IdentifierKind
+from msb_identity.people.levels import SELF
+from msb_identity.people.records import (
+    identifier_place,
+    name_place,
+    read_evidence,
+    remove_identifier,
+)
 from msb_identity.people.sentences import account_refused
 from msb_identity.people.tables import NAMES_A_PERSON, evidence, identifiers, people
 
@@ -27,9 +34,8 @@ def merge_rows(connection: Connection, protector: Protector, kept: Person, dropp
     if kept.id == dropped.id:
         raise account_refused("same-account")
     _settle_numbers(connection, kept, dropped)
-    if kept.name and dropped.name not in ("", kept.name):
-        connection.execute(delete(evidence).where(evidence.c.person_id == dropped.id))
-    elif not kept.name and dropped.name:
+    _check_names(connection, kept, dropped)
+    if not kept.name and dropped.name:
         name = protector.seal(dropped.name, name_place(kept.id))
         connection.execute(update(people).where(people.c.id == kept.id).values(name=name))
     _reseal_identifiers(connection, protector, kept.id, dropped.id)
@@ -38,6 +44,20 @@ def merge_rows(connection: Connection, protector: Protector, kept: Person, dropp
         connection.execute(statement.values({column.name: kept.id}))
     turned = or_(people.c.id == dropped.id, people.c.merged_into == dropped.id)
     connection.execute(update(people).where(turned).values(merged_into=kept.id))
+
+
+def _check_names(connection: Connection, kept: Person, dropped: Person) -> None:
+    """Let no account come by what was proven under another name; own words alone give way."""
+    if not kept.name or dropped.name in ("", kept.name):
+        return
+    proven = [
+        held
+        for held in dropped.identifiers
+        if held.is_verified and held.identifier.kind is not IdentifierKind.MOBILE
+    ]
+    if proven or any(given.method != SELF for _, given in read_evidence(connection, [dropped.id])):
+        raise account_refused("other-name")
+    connection.execute(delete(evidence).where(evidence.c.person_id == dropped.id))
 
 
 def _settle_numbers(connection: Connection, kept: Person, dropped: Person) -> None:

@@ -114,6 +114,21 @@ def check_name(name: str) -> str:
     return stripped
 
 
+def distinct(
+    given: Sequence[Identifier], number: str | None, mobile: str | None, *, now: datetime
+) -> list[Identifier]:
+    """Put all identifiers together, what proves a person most before what does less."""
+    found = []
+    if number is not None:
+        found.append(Identifier.of(IdentifierKind.IDENTITY_NUMBER, number, now=now))
+    found += given
+    if mobile is not None:
+        found.append(Identifier.of(IdentifierKind.MOBILE, mobile))
+    if not found:
+        raise account_refused("no-identifier")
+    return [*dict.fromkeys(found)]
+
+
 def check_page(limit: int) -> None:
     """Raise ValueError for a page that is no page."""
     if not 1 <= limit <= MAX_PAGE:

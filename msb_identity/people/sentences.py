@@ -42,6 +42,14 @@ _ACCOUNT = {
         "两个账号的身份号码均已核验且不同，不是同一人",
         "both accounts have a proven identity number, and they differ: these are two people",
     ),
+    "other-name": (
+        "两个账号的姓名不同且均有核验依据，不能合并",
+        "the accounts' names differ, and more than its owner's word speaks for the second",
+    ),
+    "old-number": (
+        "15 位身份证号码仅可用于查找，请填写 18 位号码",
+        "an old number of 15 digits only finds an account: give the one of 18",
+    ),
     "merged-elsewhere": (
         "该账号已并入另一账号",
         "one of the accounts was merged into another already",

@@ -31,7 +31,7 @@ from msb_identity.people.tables import (
     staff_posts,
 )
 from msb_identity.sso.cutoffs import CutOffs
-from msb_identity.sso.sessions import sessions
+from msb_identity.sso.session_rows import end_sessions, sessions, sessions_lock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -191,9 +191,9 @@ class Staff:
     def leave(
         self, staff_id: str, *, by: str | None = None, now: datetime | None = None
     ) -> StaffMember:
-        """Somebody leaves (离职): posts and roles end, and all tokens; done twice, the same."""
+        """Somebody leaves (离职): posts, roles, sessions and tokens end; done twice, the same."""
         moment = aware(now)
-        with self._store.write(locks=[tree_lock()]) as connection:
+        with self._store.write(locks=[tree_lock(), sessions_lock(staff_id)]) as connection:
             found = self._one(connection, staff.c.id == staff_id)
             if found is None:
                 raise staff_refused("no-staff")
@@ -202,10 +202,13 @@ class Staff:
             connection.execute(staff_posts.delete().where(staff_posts.c.staff_id == staff_id))
             left = update(staff).where(staff.c.id == staff_id).values(left_at=seconds(moment))
             connection.execute(left)
-            theirs = (sessions.c.subject == staff_id) & sessions.c.ended_at.is_(None)
-            connection.execute(update(sessions).where(theirs).values(ended_at=seconds(moment)))
+            done = self._done(connection, "left", staff_id, by=by, now=moment)
+            theirs = sessions.c.subject == staff_id
+            end_sessions(
+                connection, theirs, cut_offs=self._cut_offs, audit=self._audit, by=by, now=moment
+            )
             self._cut_offs.end_subject(connection, staff_id, moment)
-            return self._done(connection, "left", staff_id, by=by, now=moment)
+            return done
 
     def roles_of(self, staff_id: str) -> tuple[str, ...]:
         """Give the roles somebody has, in their order; none for who has left or is not there."""

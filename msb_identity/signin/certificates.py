@@ -135,7 +135,12 @@ class CertificateSignIn:
         with self._store.write(locks=self._limits.locks(attempt)) as connection:
             self._limits.give_back(connection, counted)
         return self._desk.admit(
-            subject, methods=self._methods, origin=origin, session=session, now=moment
+            subject,
+            methods=self._methods,
+            origin=origin,
+            session=session,
+            still=lambda: self._owner(Answer.from_json(answer).certificate)[0] == subject,
+            now=moment,
         )
 
     def check_answer(
@@ -205,15 +210,20 @@ class CertificateSignIn:
         return True
 
     def _check_account(self, builder: ReportBuilder, certificate: Certificate) -> Subject | None:
-        bound = self.bindings.find(certificate)
-        subject = self._get(*bound) if bound is not None else self._by_rule(certificate)
+        subject, is_bound = self._owner(certificate)
         if subject is None:
-            builder.failed("account", "not-bound" if bound is None else "no-account")
+            builder.failed("account", "no-account" if is_bound else "not-bound")
             return None
-        builder.ok("account", "ok" if bound is not None else "by-rule")
+        builder.ok("account", "ok" if is_bound else "by-rule")
         builder.disclose("subject_kind", str(subject.kind))
         builder.disclose("subject", subject.id)
         return subject
+
+    def _owner(self, certificate: Certificate) -> tuple[Subject | None, bool]:
+        """Give whose certificate it is, and whether that is by a binding."""
+        bound = self.bindings.find(certificate)
+        found = self._get(*bound) if bound is not None else self._by_rule(certificate)
+        return found, bound is not None
 
     def _get(self, kind: SubjectKind, subject_id: str) -> Subject | None:
         directory = self._directories.get(kind)

@@ -14,6 +14,7 @@ from msb_identity.signin.stepup import ASSURANCE, Assurance
 from msb_identity.sso.sessions import Sessions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from msb_identity.foundation.audit import Audit
@@ -26,6 +27,12 @@ OTHER_SUBJECT = (
     "other-subject",
     "与当前登录的不是同一账号",
     "this is not the account that is signed in",
+)
+
+CHANGED = (
+    "changed-meanwhile",
+    "账号同时被修改，请重新登录",
+    "the account was changed meanwhile: sign in again",
 )
 
 
@@ -70,15 +77,36 @@ class SignInDesk:
         methods: tuple[str, ...],
         origin: Origin,
         now: datetime,
+        still: Callable[[], bool],
         session: Session | None = None,
     ) -> NewSession:
         """Begin a session, or make the one given stronger by these methods.
 
-        SignInRefused: `other-subject` where the session is somebody else's, `session-ended`.
+        still: whether what was found before still holds; asked when the session stands in the
+        store, so that who changes it at this moment either ends that session or is noticed here.
+        SignInRefused: `other-subject` where the session is somebody else's, `session-ended`,
+        `changed-meanwhile`.
         """
         tried = Tried(methods[0], subject.id, subject.id, origin)
+        made = self._make(subject, methods, tried, session=session, now=now)
+        if not still():
+            self.sessions.end(made.sid, now)
+            raise self.refuse(CHANGED, tried, now=now)
+        self.write(tried, OK, now=now)
+        return made
+
+    def _make(
+        self,
+        subject: Subject,
+        methods: tuple[str, ...],
+        tried: Tried,
+        *,
+        session: Session | None,
+        now: datetime,
+    ) -> NewSession:
+        origin = tried.origin
         if session is None:
-            made = self.sessions.start(
+            return self.sessions.start(
                 subject.id,
                 level=subject.level,
                 acr=self._assurance.acr_of(methods),
@@ -88,18 +116,15 @@ class SignInDesk:
                 subject_kind=subject.kind,
                 now=now,
             )
-        elif (session.subject, session.subject_kind) != (subject.id, subject.kind):
+        if (session.subject, session.subject_kind) != (subject.id, subject.kind):
             raise self.refuse(OTHER_SUBJECT, tried, now=now)
-        else:
-            made = self.sessions.strengthen(
-                session.sid,
-                level=subject.level,
-                acr=self._assurance.acr_of((*session.amr, *methods)),
-                amr=methods,
-                now=now,
-            )
-        self.write(tried, OK, now=now)
-        return made
+        return self.sessions.strengthen(
+            session.sid,
+            level=subject.level,
+            acr=self._assurance.acr_of((*session.amr, *methods)),
+            amr=methods,
+            now=now,
+        )
 
     def refuse(
         self, refusal: tuple[str, str, str], tried: Tried, *, now: datetime

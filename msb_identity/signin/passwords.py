@@ -28,6 +28,7 @@ from msb_identity.foundation.clock import aware, seconds
 from msb_identity.foundation.protect import Place
 from msb_identity.foundation.rotation import SealedTable
 from msb_identity.foundation.schema import IDENTITY
+from msb_identity.people.sentences import account_refused
 from msb_identity.signin.desk import SignInDesk, Tried
 from msb_identity.signin.limits import Attempt, By, Limits, Policy, Rule
 from msb_identity.signin.password_policy import PasswordPolicy, normal_form
@@ -137,14 +138,21 @@ class Passwords:
         counted = self._count(attempt, moment)
         owner = self._directory.find(name)
         tried = Tried(METHOD, name, owner, origin)
-        right = self._is_right(owner, password)
-        subject = self._directory.get(owner) if right and owner is not None else None
-        if subject is None:
+        right = self._judge(owner, password, counted)
+        subject = self._directory.get(owner) if right is not None and owner is not None else None
+        if right is None or subject is None:
             raise self._desk.refuse(_REFUSED, tried, now=moment)
         self._forgive(attempt, counted, moment)
-        self._renew(subject.id, password)
+        kept = self._renew(subject.id, password, right)
         return self._desk.admit(
-            subject, methods=(METHOD,), origin=origin, session=session, now=moment
+            subject,
+            methods=(METHOD,),
+            origin=origin,
+            session=session,
+            still=lambda: (
+                self._kept(subject.id) == kept and self._directory.get(subject.id) == subject
+            ),
+            now=moment,
         )
 
     def set(
@@ -152,7 +160,8 @@ class Passwords:
     ) -> None:
         """Give an account a password without asking for one: at a counter, by an administrator.
 
-        by: who does it, for the log. Ends the account's sessions. PasswordRefused by the policy.
+        subject_id: the account's, or one that was merged into it. by: who does it, for the log.
+        Ends the account's sessions. PasswordRefused by the policy; AccountRefused (`no-account`).
         """
         self._put(subject_id, password, event="password.set", actor=by, but="", now=aware(now))
 
@@ -178,7 +187,7 @@ class Passwords:
         owner = session.subject
         tried = Tried(METHOD, owner, owner, Origin(address, session.device))
         counted = self._count(attempt, moment)
-        if not self._is_right(owner, old):
+        if self._judge(owner, old, counted) is None:
             raise self._desk.refuse(_REFUSED, tried, now=moment)
         self._forgive(attempt, counted, moment)
         self._put(
@@ -235,11 +244,21 @@ class Passwords:
             self._limits.forget_pair(connection, TRIES, attempt)
             self._limits.remember(connection, attempt, now)
 
-    def _is_right(self, owner: str | None, password: str) -> bool:
-        """Judge a password; the same query and the same hash for nobody's account as for one."""
+    def _judge(self, owner: str | None, password: str, counted: Counted) -> str | None:
+        """Give the hash that a password fits, None for a wrong one.
+
+        The same query and the same hash for nobody's account as for one. What could not be judged
+        (`busy`) is no wrong password, and is given back.
+        """
         kept = self._kept(owner or "")
         plain = normal_form(password)
-        return self._hasher.matches(kept, plain or b"") and plain is not None
+        try:
+            fits = self._hasher.matches(kept, plain or b"")
+        except SignInRefused:
+            with self._store.write(locks=()) as connection:
+                self._limits.give_back(connection, counted)
+            raise
+        return kept if fits and plain is not None else None
 
     def _kept(self, subject_id: str) -> str | None:
         query = select(passwords.c.hash).where(passwords.c.subject == subject_id)
@@ -247,18 +266,21 @@ class Passwords:
             sealed = connection.scalar(query)
         return None if sealed is None else self._protector.open_text(sealed, _place(subject_id))
 
-    def _renew(self, subject_id: str, password: str) -> None:
-        """Hash a right password anew where the parameters have changed since."""
-        kept, plain = self._kept(subject_id), normal_form(password)
-        if kept is None or plain is None or self._hasher.is_current(kept):
-            return
-        sealed = self._protector.seal(self._hasher.make(plain), _place(subject_id))
+    def _renew(self, subject_id: str, password: str, kept: str) -> str:
+        """Hash a right password anew where the parameters have changed since; give its hash."""
+        plain = normal_form(password)
+        if plain is None or self._hasher.is_current(kept):
+            return kept
+        made = self._hasher.make(plain)
+        sealed = self._protector.seal(made, _place(subject_id))
         with self._store.write(locks=[_lock(subject_id)]) as connection:
             this = passwords.c.subject == subject_id
             found = connection.scalar(select(passwords.c.hash).where(this))
             # Not where it was changed meanwhile.
             if found and self._protector.open_text(found, _place(subject_id)) == kept:
                 connection.execute(update(passwords).where(this).values(hash=sealed))
+                return made
+        return kept
 
     def _put(
         self,
@@ -270,6 +292,10 @@ class Passwords:
         but: str,
         now: datetime,
     ) -> None:
+        subject = self._directory.get(subject_id)
+        if subject is None:
+            raise account_refused("no-account")
+        subject_id = subject.id
         personal = self._directory.personal_texts(subject_id)
         plain = self._policy.check(password, personal=personal)
         sealed = self._protector.seal(self._hasher.make(plain), _place(subject_id))

@@ -272,6 +272,10 @@ class ScanSignIn:
             ends_by=app.expires_at,
             now=moment,
         )
+        # Who ended all sessions at this moment meant this one too.
+        if not self._desk.sessions.is_live(app.sid, moment):
+            self._desk.sessions.end(session.sid, moment)
+            _refuse_scan()
         self._desk.write(_tried(app, row, address), OK, now=moment)
         return session
 

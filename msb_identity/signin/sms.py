@@ -223,7 +223,14 @@ class SmsSignIn:
             self._limits.forget_pair(connection, REQUESTS, attempt)
             self._limits.remember(connection, attempt, moment)
         return self._desk.admit(
-            subject, methods=("sms",), origin=tried.origin, session=session, now=moment
+            subject,
+            methods=("sms",),
+            origin=tried.origin,
+            session=session,
+            still=lambda: (
+                self._directory.find(mobile) == owner and self._directory.get(subject.id) == subject
+            ),
+            now=moment,
         )
 
     def _mark(self, mobile: str) -> bytes:

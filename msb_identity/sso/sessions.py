@@ -14,39 +14,42 @@ shown in a list (a city, never an address of the network).
 from __future__ import annotations
 
 import secrets
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Integer,
-    LargeBinary,
-    String,
-    Table,
-    insert,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import insert, select, update
 
 from msb_identity.errors import SignInRefused
-from msb_identity.foundation.audit.entry import Draft
 from msb_identity.foundation.clock import aware, from_seconds, seconds
-from msb_identity.foundation.schema import IDENTITY
-from msb_identity.foundation.store import remove_some
 from msb_identity.sso.cutoffs import CutOffs
 from msb_identity.sso.session import TOUCH_STEP, NewSession, Session, SessionRules, SubjectKind
+from msb_identity.sso.session_rows import (
+    MAX_DEVICE_CHARS,
+    MAX_PLACE_CHARS,
+    end_sessions,
+    live_of,
+    metadata,
+    of_account,
+    one_session,
+    read_session,
+    remove_expired_sessions,
+    secret_hash,
+    session_values,
+    sessions,
+    sessions_lock,
+    with_secret,
+)
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, RowMapping
+    from sqlalchemy import ColumnElement, Connection
 
     from msb_identity.foundation.audit import Audit
     from msb_identity.foundation.store import Store
 
 __all__ = [
+    "MAX_DEVICE_CHARS",
+    "MAX_PLACE_CHARS",
     "NewSession",
     "Session",
     "SessionRules",
@@ -56,35 +59,9 @@ __all__ = [
     "sessions",
 ]
 
-MAX_DEVICE_CHARS = 200
-MAX_PLACE_CHARS = 100
-MAX_TIMES_CHARS = 400
 MAX_PAGE = 200
 _SID_BYTES = 16
 _SECRET_BYTES = 32
-
-
-metadata = IDENTITY.tables()
-sessions = Table(
-    "sessions",
-    metadata,
-    Column("sid", String(22), primary_key=True),
-    Column("subject", String(26), nullable=False, index=True),
-    Column("level", Integer, nullable=False),
-    Column("acr", String(64), nullable=False),
-    Column("amr", String(200), nullable=False),
-    Column("auth_time", BigInteger, nullable=False),
-    Column("expires_at", BigInteger, nullable=False, index=True),
-    Column("ended_at", BigInteger),
-    Column("device", String(MAX_DEVICE_CHARS), nullable=False),
-    Column("subject_kind", String(16), nullable=False, server_default=text("'person'")),
-    Column("place", String(MAX_PLACE_CHARS), nullable=False, server_default=text("''")),
-    # Sessions of the time before secrets have none, and are found by their sid only.
-    Column("secret_hash", LargeBinary(32), unique=True, index=True),
-    Column("idle_until", BigInteger),
-    # When each of `amr` was shown; empty: at `auth_time`, of sessions of the time before.
-    Column("amr_times", String(MAX_TIMES_CHARS), nullable=False, server_default=text("''")),
-)
 
 
 class Sessions:
@@ -146,8 +123,8 @@ class Sessions:
             times=times or (began,) * len(amr),
             secret=secrets.token_urlsafe(_SECRET_BYTES),
         )
-        with self._store.write(locks=()) as connection:
-            connection.execute(insert(sessions).values(_values(session)))
+        with self._store.write(locks=[sessions_lock(subject)]) as connection:
+            connection.execute(insert(sessions).values(session_values(session)))
             remove_expired_sessions(connection, began)
         return session
 
@@ -169,12 +146,12 @@ class Sessions:
         moment = aware(now)
         secret = secrets.token_urlsafe(_SECRET_BYTES)
         with self._store.write(locks=()) as connection:
-            found = _one(connection, sessions.c.sid == sid, lock=True)
+            found = one_session(connection, sessions.c.sid == sid, lock=True)
             if found is None or not found.is_live(moment):
                 raise SignInRefused(*_ENDED)
             shown = found.shown() | dict.fromkeys(amr, from_seconds(seconds(moment)))
             stronger = replace(
-                _with_secret(found, secret),
+                with_secret(found, secret),
                 level=level,
                 acr=acr,
                 amr=tuple(shown),
@@ -182,19 +159,19 @@ class Sessions:
                 times=tuple(shown.values()),
             )
             connection.execute(
-                update(sessions).where(sessions.c.sid == sid).values(_values(stronger))
+                update(sessions).where(sessions.c.sid == sid).values(session_values(stronger))
             )
         return stronger
 
     def get(self, sid: str) -> Session | None:
         """Find a session, ended or not; StoreError where the store cannot be asked."""
         with self._store.read() as connection:
-            return _one(connection, sessions.c.sid == sid)
+            return one_session(connection, sessions.c.sid == sid)
 
     def by_secret(self, secret: str, *, now: datetime | None = None) -> Session | None:
         """Find the live session whose browser has this secret; None for any other text."""
         with self._store.read() as connection:
-            found = _one(connection, sessions.c.secret_hash == _secret_hash(secret))
+            found = one_session(connection, sessions.c.secret_hash == secret_hash(secret))
         return found if found is not None and found.is_live(now) else None
 
     def is_live(self, sid: str, now: datetime | None = None) -> bool:
@@ -205,15 +182,18 @@ class Sessions:
     def of(
         self, subject: str, *, after: str = "", limit: int = MAX_PAGE, now: datetime | None = None
     ) -> list[Session]:
-        """Give a page of a subject's live sessions, ordered by sid, from the one after `after`."""
+        """Give a page of an account's live sessions, ordered by sid, from the one after `after`.
+
+        subject: its id, or one that was merged into it.
+        """
         if not 1 <= limit <= MAX_PAGE:
             message = f"a page has 1 to {MAX_PAGE} sessions"
             raise ValueError(message)
-        live = _live(subject, seconds(aware(now)))
+        live = live_of(subject, seconds(aware(now)))
         query = select(sessions).where(live, sessions.c.sid > after).order_by(sessions.c.sid)
         with self._store.read() as connection:
             rows = connection.execute(query.limit(limit)).mappings().all()
-        return [_session(row) for row in rows]
+        return [read_session(row) for row in rows]
 
     def touch(self, session: Session, *, now: datetime | None = None) -> None:
         """Tell that a session is in use, so that it does not go idle.
@@ -240,16 +220,19 @@ class Sessions:
         """
         moment = aware(now)
         with self._store.write(locks=()) as connection:
-            return bool(self._end(connection, sessions.c.sid == sid, moment, by))
+            return bool(self._end(connection, sessions.c.sid == sid, by=by, now=moment))
 
     def end_all(
         self, subject: str, *, but: str = "", now: datetime | None = None, by: str | None = None
     ) -> int:
-        """End every session of a subject, save the one whose sid is `but`; give how many."""
+        """End every session of an account, save the one whose sid is `but`; give how many.
+
+        subject: its id, or one that was merged into it.
+        """
         moment = aware(now)
-        theirs = (sessions.c.subject == subject) & (sessions.c.sid != but)
-        with self._store.write(locks=()) as connection:
-            return self._end(connection, theirs, moment, by)
+        theirs = of_account(subject) & (sessions.c.sid != but)
+        with self._store.write(locks=[sessions_lock(subject)]) as connection:
+            return self._end(connection, theirs, by=by, now=moment)
 
     def remove_expired(self, *, now: datetime | None = None) -> None:
         """Remove a few of the sessions that are past their absolute end; call it again for more."""
@@ -257,100 +240,19 @@ class Sessions:
             remove_expired_sessions(connection, aware(now))
 
     def _end(
-        self, connection: Connection, these: ColumnElement[bool], now: datetime, by: str | None
+        self,
+        connection: Connection,
+        these: ColumnElement[bool],
+        *,
+        by: str | None,
+        now: datetime,
     ) -> int:
-        open_ones = these & sessions.c.ended_at.is_(None)
-        named = select(sessions.c.sid, sessions.c.subject).where(open_ones)
-        found = connection.execute(named.order_by(sessions.c.sid).with_for_update()).all()
-        ended = update(sessions).values(ended_at=seconds(now))
-        for row in found:
-            connection.execute(ended.where(sessions.c.sid == row.sid))
-        for row in found:  # their tokens with them
-            self._cut_offs.end_session(connection, row.sid, now)
-        if self._audit is not None:
-            drafts = [
-                Draft(
-                    event="session.ended",
-                    actor=by or row.subject,
-                    subject=row.subject,
-                    object_=row.sid,
-                    now=now,
-                )
-                for row in found
-            ]
-            self._audit.record_many(drafts, connection=connection)
-        return len(found)
+        return end_sessions(
+            connection, these, cut_offs=self._cut_offs, audit=self._audit, by=by, now=now
+        )
 
 
 _ENDED = ("session-ended", "登录会话已结束，请重新登录", "the session has ended: sign in again")
-
-
-def remove_expired_sessions(connection: Connection, now: datetime) -> None:
-    """Remove some sessions past their absolute end: no token of theirs is good any more."""
-    remove_some(connection, sessions, sessions.c.expires_at <= seconds(now))
-
-
-def _live(subject: str, at: int) -> ColumnElement[bool]:
-    idle = sessions.c.idle_until.is_(None) | (sessions.c.idle_until > at)
-    open_one = sessions.c.ended_at.is_(None) & (sessions.c.expires_at > at)
-    return (sessions.c.subject == subject) & open_one & idle
-
-
-def _one(
-    connection: Connection, condition: ColumnElement[bool], *, lock: bool = False
-) -> Session | None:
-    query = select(sessions).where(condition)
-    row = connection.execute(query.with_for_update() if lock else query).mappings().one_or_none()
-    return None if row is None else _session(row)
-
-
-def _session(row: RowMapping) -> Session:
-    return Session(
-        sid=row["sid"],
-        subject=row["subject"],
-        level=row["level"],
-        acr=row["acr"],
-        amr=tuple(row["amr"].split(" ")),
-        auth_time=from_seconds(row["auth_time"]),
-        expires_at=from_seconds(row["expires_at"]),
-        device=row["device"],
-        ended_at=_time(row["ended_at"]),
-        place=row["place"],
-        subject_kind=SubjectKind(row["subject_kind"]),
-        idle_until=_time(row["idle_until"]),
-        times=tuple(from_seconds(int(at)) for at in row["amr_times"].split()),
-    )
-
-
-def _values(session: NewSession) -> dict[str, Any]:
-    return {
-        "sid": session.sid,
-        "subject": session.subject,
-        "level": session.level,
-        "acr": session.acr,
-        "amr": " ".join(session.amr),
-        "auth_time": seconds(session.auth_time),
-        "expires_at": seconds(session.expires_at),
-        "device": session.device,
-        "subject_kind": str(session.subject_kind),
-        "place": session.place,
-        "secret_hash": _secret_hash(session.secret),
-        "idle_until": None if session.idle_until is None else seconds(session.idle_until),
-        "amr_times": " ".join(str(seconds(at)) for at in session.times),
-    }
-
-
-def _with_secret(session: Session, secret: str) -> NewSession:
-    return NewSession(**{f.name: getattr(session, f.name) for f in fields(session)}, secret=secret)
-
-
-def _time(value: int | None) -> datetime | None:
-    return None if value is None else from_seconds(value)
-
-
-def _secret_hash(secret: str) -> bytes:
-    # No key and no salt: 256 random bits cannot be guessed from their digest.
-    return sha256(secret.encode("utf-8", "replace")).digest()
 
 
 def _check_methods(amr: tuple[str, ...]) -> None:

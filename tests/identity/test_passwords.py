@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import event, select
 
-from msb_identity.errors import IdentifierRefused, PasswordRefused, SignInRefused
+from msb_identity.errors import AccountRefused, IdentifierRefused, PasswordRefused, SignInRefused
 from msb_identity.foundation import strict_json
 from msb_identity.foundation.rotation import reseal
 from msb_identity.signin import passwords as passwords_module
@@ -233,6 +233,46 @@ def test_who_waits_too_long_for_a_hash_is_told_to_come_back() -> None:
     with hasher._turn(), pytest.raises(SignInRefused) as refused:  # noqa: SLF001 - takes the turn
         hasher.matches(None, b"x")
     assert (refused.value.code, refused.value.retry_after) == ("busy", patience)
+
+
+@pytest.mark.usefixtures("person")
+def test_a_flood_that_leaves_nothing_judged_uses_up_nobodys_tries(world: World) -> None:
+    patience = timedelta(milliseconds=1)
+    hasher = Hasher(HashCost(time=1, memory_kib=64, lanes=1, at_once=1, patience=patience))
+    desk = desk_of(world, hasher)
+    with hasher._turn():  # noqa: SLF001 - takes the turn
+        for _ in range(8):
+            with pytest.raises(SignInRefused) as refused:
+                desk.sign_in(world.mobile, GOOD, address=HOME, now=world.now)
+            assert refused.value.code == "busy"
+    desk.sign_in(world.mobile, GOOD, address=HOME, now=world.now)
+
+
+def test_a_password_set_during_a_sign_in_with_the_old_one_leaves_no_session(
+    world: World, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, forgive = desk_of(world), Passwords._forgive  # noqa: SLF001 - between judging and session
+
+    def set_meanwhile(self: Passwords, *given: object) -> None:
+        forgive(self, *given)  # type: ignore[arg-type]
+        desk_of(world).set(person.id, OTHER, now=world.now)
+
+    monkeypatch.setattr(Passwords, "_forgive", set_meanwhile)
+    with pytest.raises(SignInRefused) as refused:
+        desk.sign_in(world.mobile, GOOD, address=HOME, now=world.now)
+    assert refused.value.code == "changed-meanwhile"
+    assert world.sessions.of(person.id, now=world.now) == []
+
+
+def test_a_password_is_set_for_the_account_that_an_id_stands_for(
+    world: World, person: Person
+) -> None:
+    other = world.accounts.register(mobile=UNKNOWN, now=world.now)
+    world.accounts.merge(person.id, other.id, by="officer", method="counter", now=world.now)
+    desk_of(world).set(other.id, OTHER, now=world.now)
+    desk_of(world).sign_in(world.mobile, OTHER, address=HOME, now=world.now)
+    with pytest.raises(AccountRefused):
+        desk_of(world).set("nobody", OTHER, now=world.now)
 
 
 def test_nothing_in_the_store_helps_to_guess(world: World, person: Person) -> None:

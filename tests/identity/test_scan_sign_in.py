@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import func, select
@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from msb_identity.errors import SignInRefused
 from msb_identity.signin.desk import SignInDesk
 from msb_identity.signin.scan import SCAN_LIFE, ScanSignIn, ScanState, ShownScan, scans
+from msb_identity.sso.sessions import Sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import MetaData
 
-    from msb_identity.sso.sessions import Session
+    from msb_identity.sso.sessions import NewSession, Session
     from tests.databases import PreparedFiles
     from tests.identity.conftest import World
 
@@ -246,6 +247,24 @@ def test_an_app_that_signed_out_lets_nobody_in(
     assert code_of(lambda: service.scan(begin(world, service).code, ended, now=world.now)) == (
         "session-ended"
     )
+
+
+def test_an_end_of_all_sessions_during_a_collection_ends_the_new_one_too(
+    world: World, service: ScanSignIn, app: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown, start = begin(world, service), Sessions.start
+    service.scan(shown.code, app, now=world.now)
+    service.confirm(shown.code, app, shown.number, now=world.now)
+
+    def end_and_start(self: Sessions, *given: Any, **more: Any) -> NewSession:  # noqa: ANN401
+        self.end_all("someone", now=world.now)
+        return start(self, *given, **more)
+
+    monkeypatch.setattr(Sessions, "start", end_and_start)
+    assert code_of(lambda: service.collect(shown.secret, address=BROWSER, now=world.now)) == (
+        "scan-refused"
+    )
+    assert world.sessions.of("someone", now=world.now) == []
 
 
 def test_polling_has_a_pace_and_too_fast_writes_nothing(world: World, service: ScanSignIn) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,10 +19,11 @@ from msb_identity.signin.subjects import (
     StaffDirectory,
     Subject,
 )
-from msb_identity.sso.sessions import SubjectKind
+from msb_identity.sso.sessions import Sessions, SubjectKind
 
 if TYPE_CHECKING:
     from msb_identity.people.staff import StaffMember
+    from msb_identity.sso.sessions import NewSession
     from tests.identity.conftest import World
 
 HOME, GOOD = "192.0.2.1", "a wide sky over grass"
@@ -56,6 +57,27 @@ def test_a_persons_two_numbers_find_one_account_and_are_counted_apart(world: Wor
     assert directory.get("nobody") is None
     assert {world.name, world.number, world.mobile} == {*directory.personal_texts(person.id)}
     assert directory.personal_texts("nobody") == ()
+
+
+def test_who_leaves_during_a_sign_in_is_not_in(
+    world: World, staff: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = employ(world, staff, "A1")
+    directory = StaffDirectory(world.store, world.protector, staff)
+    hasher = Hasher(HashCost(time=1, memory_kib=64, lanes=1))
+    passwords = Passwords(world.store, world.protector, directory, hasher=hasher)
+    passwords.set(member.id, GOOD, now=world.now)
+    start = Sessions.start
+
+    def leave_and_start(self: Sessions, *given: Any, **more: Any) -> NewSession:  # noqa: ANN401
+        staff.leave(member.id, now=world.now)
+        return start(self, *given, **more)
+
+    monkeypatch.setattr(Sessions, "start", leave_and_start)
+    with pytest.raises(SignInRefused) as refused:
+        passwords.sign_in("a1", GOOD, address=HOME, now=world.now)
+    assert refused.value.code == "changed-meanwhile"
+    assert world.sessions.of(member.id, now=world.now) == []
 
 
 def test_staff_sign_in_by_password_until_they_leave(world: World, staff: Staff) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ from msb_identity.people import Identifier, IdentifierKind
 from msb_identity.people.accounts import MAX_IDENTIFIERS
 from msb_identity.people.tables import evidence, identifiers
 from msb_identity.people.tables import people as people_table
+from msb_identity.sso.sessions import Sessions
 from msb_identity.tables import SEALED
 from tests.identity.people.conftest import MOBILE, NOW, NUMBER, OTHER_MOBILE, OTHER_NUMBER, People
 
@@ -220,11 +222,53 @@ def test_a_merge_takes_everything_over_and_is_one_entry(people: People) -> None:
     assert people.mandates.require(late.id, firm.id, scope="x", now=NOW).is_representative
 
 
-def test_evidence_about_another_name_raises_nothing(people: People) -> None:
-    li = people.accounts.register(name="李四", identity_number=NUMBER, now=NOW)
-    other = people.accounts.register(name="王五", identifiers=[NETWORK], method="counter", now=NOW)
-    merged = people.accounts.merge(li.id, other.id, by="officer", method="counter", now=NOW)
-    assert (merged.name, merged.level) == ("李四", 1)
+def test_what_was_proven_under_another_name_is_merged_into_no_account(people: People) -> None:
+    bad = people.accounts.register(name="坏人", mobile=MOBILE, now=NOW)
+    li, merge = people.li(), people.accounts.merge
+    assert code_of(lambda: merge(bad.id, li.id, by="o", method="sms", now=NOW)) == "other-name"
+    assert people.accounts.get(li.id, now=NOW) == li
+    seen = people.accounts.register(name="王五", identifiers=[NETWORK], method="counter", now=NOW)
+    assert code_of(lambda: merge(bad.id, seen.id, by="o", method="sms", now=NOW)) == "other-name"
+    # Of a name that stands on its owner's word alone nothing is left.
+    merged = merge(li.id, bad.id, by="o", method="counter", now=NOW)
+    assert (merged.name, merged.level, merged.verified_identity_number) == (
+        "李四",
+        2,
+        OTHER_NUMBER,
+    )
+
+
+def test_a_merge_ends_the_dropped_accounts_sessions_and_an_end_reaches_all_ids(
+    people: People,
+) -> None:
+    kept, dropped = people.zhang(), people.accounts.register(mobile=OTHER_MOBILE, now=NOW)
+    sessions = Sessions(people.store)
+    begin = partial(sessions.start, level=1, acr="urn:msb:aal:1", amr=("sms",), now=NOW)
+    before, stays = begin(dropped.id), begin(kept.id)
+    people.accounts.merge(kept.id, dropped.id, by="officer", method="counter", now=NOW)
+    assert not sessions.is_live(before.sid, NOW)
+    (entry,) = people.log("session.ended")
+    assert entry.object_ == before.sid
+    late = begin(dropped.id)  # of a program that still uses the old id
+    everything = sorted([late.sid, stays.sid])
+    assert [one.sid for one in sessions.of(kept.id, now=NOW)] == everything
+    assert [one.sid for one in sessions.of(dropped.id, now=NOW)] == everything
+    assert sessions.end_all(dropped.id, now=NOW) == 2
+
+
+def test_an_old_number_of_15_digits_finds_and_gives_nobody_that_number(people: People) -> None:
+    old = Identifier.of(IdentifierKind.IDENTITY_NUMBER, "110105491231002")
+    register = people.accounts.register
+    declared = register(mobile=OTHER_MOBILE, now=NOW)
+    for call in (
+        lambda: register(identity_number="110105491231002", method="counter", now=NOW),
+        lambda: register(identifiers=[old], method="counter", now=NOW),
+        lambda: people.accounts.link(declared.id, old, method="counter", now=NOW),
+    ):
+        assert code_of(call) == "old-number"
+    zhang = people.zhang()
+    assert people.accounts.find(old, now=NOW) == zhang
+    assert old == NUMBER_ID
 
 
 def test_two_proven_people_are_not_merged(people: People) -> None:

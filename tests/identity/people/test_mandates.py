@@ -10,10 +10,12 @@ import pytest
 from sqlalchemy import update
 
 from msb_identity.errors import IdentifierRefused, MandateRefused
+from msb_identity.people import Attestation, Identifier, IdentifierKind
 from msb_identity.people.tables import evidence
 from msb_identity.sso.basis import Ended, cut_off_name
 from msb_identity.sso.cutoffs import CutOffs
-from tests.identity.people.conftest import CREDIT_CODE, DAY, NOW, People
+from msb_identity.sso.sessions import Sessions, SubjectKind
+from tests.identity.people.conftest import CREDIT_CODE, DAY, MOBILE, NOW, NUMBER, People
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -205,6 +207,32 @@ def test_a_new_representative_ends_what_the_old_one_alone_could_do(people: Peopl
     assert require(li.id, firm.id, scope=APPLY, now=NOW).id == changed.appointment
     assert require(wang.id, firm.id, scope=APPLY, now=NOW) == kept
     assert people.mandates.withdraw(kept.id, by=li.id, now=NOW).end_reason == "withdrawn"
+
+
+def test_a_closed_firm_is_signed_in_no_more(people: People) -> None:
+    firm, sessions = people.firm(people.zhang().id), Sessions(people.store)
+    own = sessions.start(
+        firm.id,
+        level=0,
+        acr="urn:msb:aal:3",
+        amr=("pop",),
+        subject_kind=SubjectKind.FIRM,
+        now=NOW,
+    )
+    people.firms.close(firm.id, by="officer", now=NOW)
+    assert not sessions.is_live(own.sid, NOW)
+    (entry,) = people.log("session.ended")
+    assert (entry.object_, entry.outcome) == (own.sid, "ok")
+
+
+def test_a_representative_whose_evidence_has_ended_offers_nothing(people: People) -> None:
+    zhang, li = people.accounts.register(name="张三", mobile=MOBILE, now=NOW), people.li()
+    seen = Attestation("政务服务大厅")
+    number = Identifier.of(IdentifierKind.IDENTITY_NUMBER, NUMBER)
+    people.proofing.check(zhang.id, seen, identifier=number, by="officer", now=NOW)
+    firm = people.firm(zhang.id)
+    people.accounts.unlink(zhang.id, number, now=NOW)
+    assert code_of(lambda: offer(people, firm, li)) == "level"
 
 
 def test_nobody_acts_for_a_closed_firm(people: People) -> None:
