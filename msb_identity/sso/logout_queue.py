@@ -231,7 +231,7 @@ class LogoutQueue:
         return taken
 
     def _tell_some(self, notices: Sequence[_Notice], call: _Call) -> _Turn:
-        """Tell one client for a turn; after the first failure the rest waits without being tried."""
+        """Tell one client for a turn; after the first failure the rest waits, without a try."""
         client = self._clients.live(notices[0].client_id)
         address = None if client is None else client.registration.logout_address
         if client is None or address is None:  # ended, or changed, since

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from msb_identity.errors import ClientRefused
 from msb_identity.sso import logout_queue
-from msb_identity.sso.client_sessions import client_sessions
+from msb_identity.sso.client_sessions import client_sessions, follow_cut_offs
 from msb_identity.sso.logout_queue import HELD_FOR, MAX_TRIES, Delivered
 from msb_identity.sso.logout_tokens import ReplayMemory, verify_logout_token
 from tests.identity.provider.world import (
@@ -100,6 +100,22 @@ def test_whatever_cut_off_ends_it_is_told(both: ProviderWorld, what: str) -> Non
         end[what]()
     poster = FakePoster()
     assert make_queue(both, poster).deliver(NOW + SECOND) == Delivered(delivered=1)
+
+
+def test_a_notice_that_waits_is_not_lost_to_another_code_of_the_same_session(
+    both: ProviderWorld,
+) -> None:
+    portal, session = both.register(logout_address=HEAR), both.sign_in()
+    both.tokens(portal, session, acting_for=FIRM)
+    with both.store.write(locks=()) as connection:
+        both.cutoffs.end_mandate(connection, MANDATE, NOW)
+    follow_cut_offs(both.store, now=NOW)
+    _visit(both, session, portal)
+    poster = FakePoster()
+    assert make_queue(both, poster).deliver(NOW) == Delivered(delivered=1)
+    both.sessions.end(session.sid, NOW)
+    assert make_queue(both, poster).deliver(NOW) == Delivered(delivered=1)
+    assert _rows(both) == 0
 
 
 def test_who_signs_in_again_after_the_cut_off_is_not_meant(sso: ProviderWorld) -> None:
