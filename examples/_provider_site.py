@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hmac
+import re
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlsplit
 
 import _pages as pages
 from _scan_pages import ScanPages
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 SITE = ("统一身份认证", "Unified sign-in")
 SESSION, BROWSER = "msb-session", "msb-browser"
+_GOES_ON = re.compile(r"/(?:authorize|logout)(?:\?[A-Za-z0-9._~%+&=-]*)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ class Site:
         status: int = 200,
     ) -> WebResponse:
         """Show the ways to sign in; `to` is where the browser goes on afterwards."""
-        if needed is None and to != "/":
+        if needed is None and to.startswith("/authorize?"):
             needed = self._needed(to)
         way = way or dict(visit.request.query).get("way", "sms")
         hidden = {"mark": self._mark(visit), "to": to}
@@ -155,7 +156,8 @@ class Site:
             cancel = pages.button("取消", "Cancel", quiet=True)
             body += pages.form("/sign-in/cancel", cancel, hidden)
         content = pages.card(body)
-        return self._page(("登录", "Sign in"), content, status=status, returns_to=_portal(to))
+        portal = "" if needed is None else needed.redirect_address
+        return self._page(("登录", "Sign in"), content, status=status, returns_to=portal)
 
     def _needed(self, to: str) -> SignInNeeded | None:
         """Ask the provider once more what it waits for, so that nothing is taken from a form."""
@@ -266,7 +268,9 @@ class Site:
 
     def _sign_out_page(self, visit: Visit, needed: SignOutNeeded) -> WebResponse:
         request = visit.request
-        to = f"{request.path}?{pages.query(**dict(request.query))}"
+        posted = request.method == "POST"
+        asked = request.form_parameters() if posted else request.query_parameters()
+        to = _local(f"{request.path}?{pages.query(**asked)}")
         body = pages.heading("退出登录？", "Sign out?") + pages.say(
             f"{needed.client_name or '有网站'}请求让您退出所有网站。",
             "A site asks to sign you out everywhere.",
@@ -274,7 +278,8 @@ class Site:
         body += pages.form(
             "/sign-out", pages.button("退出", "Sign out"), {"mark": self._mark(visit), "to": to}
         )
-        return self._page(("退出登录", "Sign out"), pages.card(body))
+        content = pages.card(body)
+        return self._page(("退出登录", "Sign out"), content, returns_to=needed.redirect_address)
 
     def _page(
         self,
@@ -363,20 +368,17 @@ def _asked_to(visit: Visit) -> str:
 
 
 def _local(to: str) -> str:
-    """Give the path and query that the provider itself asked for, else the front page."""
-    parts = urlsplit(to)
-    ours = not parts.scheme and not parts.netloc and parts.path in {"/authorize", "/logout"}
-    return to if ours and to.isascii() and to.isprintable() else "/"
+    """Give the path and query that the provider itself asked for, else the front page.
 
-
-def _portal(to: str) -> str:
-    """Give the portal's address, which the provider has checked: forms may end there."""
-    return parse_qs(urlsplit(to).query).get("redirect_uri", [""])[0]
+    Not what some parser makes of it but how it is spelt: one slash, a path of ours, and no
+    character that a browser reads as another (a backslash, a space, a line's end).
+    """
+    return to if _GOES_ON.fullmatch(to) else "/"
 
 
 def _request_for(to: str) -> WebRequest:
-    parts = urlsplit(to)
-    return WebRequest.of("GET", parts.path, query_string=parts.query)
+    path, _, query = to.partition("?")
+    return WebRequest.of("GET", path, query_string=query)
 
 
 def _with(response: WebResponse, *headers: tuple[str, str]) -> WebResponse:

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING
-from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import _pages as pages
 import _portal
@@ -60,8 +61,16 @@ def make_app(parts: _portal.Parts) -> Flask:
     return app
 
 
+class _Server(ThreadingMixIn, WSGIServer):
+    """Serves each connection on a thread of its own, so that an idle one holds up nobody."""
+
+    daemon_threads = True
+
+
 class _Quiet(WSGIRequestHandler):
     """Logs no request: addresses carry codes."""
+
+    timeout = 10  # seconds for which a connection may say nothing
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
         """Say nothing."""
@@ -69,5 +78,7 @@ class _Quiet(WSGIRequestHandler):
 
 if __name__ == "__main__":
     started = _portal.read_arguments(NAME)
-    with make_server("127.0.0.1", started.port, make_app(started), handler_class=_Quiet) as server:
+    with make_server(
+        "127.0.0.1", started.port, make_app(started), server_class=_Server, handler_class=_Quiet
+    ) as server:
         server.serve_forever()

@@ -82,6 +82,8 @@ class SignInNeeded:
     acr: the authentication level (认证等级) that will do, "" where any does. level: the real-name
     level (实名等级). max_age: how old the sign-in may be. login_hint: what the portal believes the
     person's identifier to be; only for filling in a field, and kept out of `return_to`.
+    redirect_address: the portal's, one of those registered, where the browser ends up: a page whose
+    form leads there names it in its `form-action`.
     """
 
     reason: Reason
@@ -92,6 +94,7 @@ class SignInNeeded:
     level: int = 0
     max_age: timedelta | None = None
     login_hint: str = ""
+    redirect_address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,6 +349,7 @@ def _needed(
         level=wanted.level,
         max_age=wanted.max_age,
         login_hint=parameters.get("login_hint", ""),
+        redirect_address=destination.address,
     )
 
 

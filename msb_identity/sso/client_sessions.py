@@ -8,6 +8,7 @@ followed, and every session is looked at when it should be over (keycloak/keyclo
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING
 
 from sqlalchemy import (
@@ -23,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from msb_identity.errors import StoreError
 from msb_identity.foundation.clock import from_seconds, seconds
 from msb_identity.foundation.schema import IDENTITY
 from msb_identity.signin.limits import microseconds
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 
 FOLLOWED_AT_ONCE = 200
 _PROGRESS = 1
+_TRIES = 3
+"""Each time somebody else must have written the row meanwhile."""
 
 metadata = IDENTITY.tables()
 client_sessions = Table(
@@ -85,7 +89,10 @@ def session_end(connection: Connection, sid: str, *, now: datetime) -> tuple[dat
 def remember_client(
     connection: Connection, authorization: Authorization, *, look_at_us: int, now: datetime
 ) -> None:
-    """Note, in the transaction that gives the client its tokens, that it must hear of the end."""
+    """Note, in the transaction that gives the client its tokens, that it must hear of the end.
+
+    A notice of an earlier end that still waits to be delivered stays, as a row of its own.
+    """
     acting = authorization.acting
     name = f"{authorization.sid}/{authorization.client_id}"
     values = {
@@ -99,14 +106,21 @@ def remember_client(
         "tries": 0,
         "next_at_us": look_at_us,
     }
-    this = client_sessions.c.name == name
-    if connection.execute(update(client_sessions).where(this).values(values)).rowcount:
+    this, ended = client_sessions.c.name == name, client_sessions.c.ended
+    for _ in range(_TRIES):
+        apart = update(client_sessions).where(this, ended.is_(True))
+        connection.execute(apart.values(name=secrets.token_urlsafe()))
+        live = update(client_sessions).where(this, ended.is_(False))
+        if connection.execute(live.values(values)).rowcount:
+            return
+        try:
+            with connection.begin_nested():
+                connection.execute(insert(client_sessions).values(name=name, **values))
+        except IntegrityError:  # another request of the same client and session was first
+            continue
         return
-    try:
-        with connection.begin_nested():
-            connection.execute(insert(client_sessions).values(name=name, **values))
-    except IntegrityError:  # another request of the same client and session was first
-        connection.execute(update(client_sessions).where(this).values(values))
+    message = "the client could not be noted among those of the session"
+    raise StoreError(message)
 
 
 def follow_cut_offs(store: Store, *, now: datetime) -> bool:

@@ -32,10 +32,12 @@ class SignOutNeeded:
 
     client_name: of the portal that sent the browser, "" where that is not known. Call `end_session`
     again with `confirmed=True` and the same request after a yes, on a page protected against forged
-    requests.
+    requests. redirect_address: the portal's registered one where the browser ends up, for that
+    page's `form-action`; "" where it stays here.
     """
 
     client_name: str
+    redirect_address: str = ""
 
 
 def end_session(
@@ -58,7 +60,8 @@ def end_session(
     if live and session is not None:
         is_meant = hint is not None and hint.session_id == session.sid
         if not confirmed and not is_meant:
-            return SignOutNeeded("" if client is None else client.registration.name)
+            name = "" if client is None else client.registration.name
+            return SignOutNeeded(name, "" if after is None else after[0])
         parts.sessions.end(session.sid, now)
     elif hint is not None:
         # The browser has lost its cookie, and the portal still knows the session it came from.

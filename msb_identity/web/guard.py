@@ -95,6 +95,11 @@ def no_token() -> AccessDenied:
     return _denied("no-token")
 
 
+def not_checked(code: str) -> AccessDenied:
+    """Give what a request is answered that cannot be judged now, for a reason of ours."""
+    return AccessDenied(code, *_NOT_CHECKED, status=_UNAVAILABLE, error="temporarily_unavailable")
+
+
 class Guard:
     """Admits requests by their access token, for one portal."""
 
@@ -240,6 +245,4 @@ def _refusal(report: Report) -> AccessDenied:
     step = report.decisive_step
     if step is None or step.outcome is not Outcome.UNKNOWN or step.code not in _OUR_SIDE:
         return _denied("token-refused", say=(step.zh, step.en) if step else None)
-    return AccessDenied(
-        step.code, *_NOT_CHECKED, status=_UNAVAILABLE, error="temporarily_unavailable"
-    )
+    return not_checked(step.code)

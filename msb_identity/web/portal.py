@@ -16,6 +16,7 @@ renewal of its token at the latest, by the cut-offs and the back-channel notice 
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -27,12 +28,13 @@ from msb_identity.errors import (
     FetchRefused,
     OAuthRefused,
     Refused,
+    StoreError,
 )
 from msb_identity.foundation.clock import aware
 from msb_identity.sso.http import NO_STORE, WebResponse, json_response, page, redirect
 from msb_identity.sso.signin_client import Pending
 from msb_identity.web.cookies import drop_cookie, read_cookie, set_cookie
-from msb_identity.web.guard import ANY_TOKEN, answer, no_token
+from msb_identity.web.guard import ANY_TOKEN, answer, no_token, not_checked
 from msb_identity.web.portal_sessions import LONGEST
 
 if TYPE_CHECKING:
@@ -64,7 +66,9 @@ _NOT_SIGNED_IN = _Texts(
 _NO_PROVIDER = _Texts(
     "暂时无法连接统一认证，请稍后再试", "The sign-in service cannot be reached now."
 )
+_NO_STORE = _Texts("服务暂不可用，请稍后重试", "The service is not available now.")
 _NO_SUCH_PAGE = _Texts("没有此页面", "There is no such page.")
+_log = logging.getLogger(__name__)
 _SEND_ON = frozenset({"no-token", "token-refused", "weak-sign-in", "old-sign-in"})
 
 
@@ -106,18 +110,20 @@ class PortalSignIn:
             return route(request, aware(now))
         except FetchRefused:
             return page(503, _NO_PROVIDER.zh, _NO_PROVIDER.en)
+        except StoreError:
+            _log.exception("the portal's sessions cannot be read or written")
+            return page(503, _NO_STORE.zh, _NO_STORE.en)
 
     def admit(
         self, request: WebRequest, demand: Demand = ANY_TOKEN, *, now: datetime | None = None
     ) -> VerifiedToken:
         """Give the token of who is signed in with this browser; AccessDenied says why nobody is."""
         moment = aware(now)
-        secret = read_cookie(request, self._cookie)
-        visitor = None if secret is None else self._sessions.find(secret, now=moment)
-        if secret is None or visitor is None:
-            raise no_token()
-        if moment >= visitor.fresh_until - RENEW_AHEAD:
-            visitor = self._renewed(secret, visitor, moment)
+        try:
+            visitor = self._visitor(request, moment)
+        except StoreError:
+            _log.exception("the portal's sessions cannot be read or written")
+            raise not_checked("store-failed") from None
         return self._guard.judge(visitor.access_token, demand, now=moment)
 
     def answer(self, denied: AccessDenied, request: WebRequest, demand: Demand) -> WebResponse:
@@ -191,6 +197,16 @@ class PortalSignIn:
             error = {"error": "invalid_request", "error_description": "not a good logout token"}
             return json_response(error, status=400)
         return WebResponse(200, NO_STORE)
+
+    def _visitor(self, request: WebRequest, now: datetime) -> Visitor:
+        """Find who is signed in with this browser, with tokens that are not about to end."""
+        secret = read_cookie(request, self._cookie)
+        visitor = None if secret is None else self._sessions.find(secret, now=now)
+        if secret is None or visitor is None:
+            raise no_token()
+        if now < visitor.fresh_until - RENEW_AHEAD:
+            return visitor
+        return self._renewed(secret, visitor, now)
 
     def _renewed(self, secret: str, visitor: Visitor, now: datetime) -> Visitor:
         """Get new tokens; a session that is over at the provider ends here."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, NoReturn
@@ -12,7 +13,7 @@ from sqlalchemy import func, select
 
 from msb_identity.errors import ClientRefused
 from msb_identity.sso import logout_queue
-from msb_identity.sso.client_sessions import client_sessions
+from msb_identity.sso.client_sessions import client_sessions, follow_cut_offs
 from msb_identity.sso.logout_queue import HELD_FOR, MAX_TRIES, Delivered
 from msb_identity.sso.logout_tokens import ReplayMemory, verify_logout_token
 from tests.identity.provider.world import (
@@ -30,7 +31,7 @@ from tests.identity.provider.world import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from msb_identity.sso.sessions import NewSession
     from tests.identity.provider.world import Portal
@@ -101,6 +102,22 @@ def test_whatever_cut_off_ends_it_is_told(both: ProviderWorld, what: str) -> Non
     assert make_queue(both, poster).deliver(NOW + SECOND) == Delivered(delivered=1)
 
 
+def test_a_notice_that_waits_is_not_lost_to_another_code_of_the_same_session(
+    both: ProviderWorld,
+) -> None:
+    portal, session = both.register(logout_address=HEAR), both.sign_in()
+    both.tokens(portal, session, acting_for=FIRM)
+    with both.store.write(locks=()) as connection:
+        both.cutoffs.end_mandate(connection, MANDATE, NOW)
+    follow_cut_offs(both.store, now=NOW)
+    _visit(both, session, portal)
+    poster = FakePoster()
+    assert make_queue(both, poster).deliver(NOW) == Delivered(delivered=1)
+    both.sessions.end(session.sid, NOW)
+    assert make_queue(both, poster).deliver(NOW) == Delivered(delivered=1)
+    assert _rows(both) == 0
+
+
 def test_who_signs_in_again_after_the_cut_off_is_not_meant(sso: ProviderWorld) -> None:
     portal = sso.register(logout_address=HEAR)
     _visit(sso, sso.sign_in(), portal)
@@ -158,6 +175,64 @@ def test_one_that_is_down_holds_up_no_other_and_is_tried_once(sso: ProviderWorld
     assert poster.tried.count(HEAR) == 1
 
 
+def _held_up(sso: ProviderWorld, *, slow: int, each: int) -> tuple[list[str], float]:
+    """End sessions at slow portals, then one at a good one; give who was told, and when it was."""
+    addresses = [f"https://slow-{number}.example/hear" for number in range(slow)]
+    portals = [
+        sso.register(id=f"slow-{number}", audience=address, logout_address=address)
+        for number, address in enumerate(addresses)
+    ]
+    well = sso.register(id="well", audience=OTHER, logout_address=f"{OTHER}/hear")
+    for _ in range(each):
+        session = sso.sign_in()
+        _visit(sso, session, *portals)
+        sso.sessions.end(session.sid, NOW)
+    last = sso.sign_in()
+    _visit(sso, last, well)
+    begun, told = threading.Event(), list[tuple[str, float]]()
+
+    class Slow(FakePoster):
+        def send(
+            self, url: str, body: bytes, *, headers: Mapping[str, str], limit: int
+        ) -> tuple[int, bytes]:
+            begun.set()
+            if url != f"{OTHER}/hear":
+                time.sleep(0.3)
+            told.append((url, time.monotonic()))
+            return super().send(url, body, headers=headers, limit=limit)
+
+    thread = threading.Thread(target=make_queue(sso, Slow()).deliver, args=(NOW,))
+    thread.start()
+    assert begun.wait(10)
+    ended = time.monotonic()
+    sso.sessions.end(last.sid, NOW)
+    thread.join()
+    urls = [url for url, _ in told]
+    return urls, dict(told)[f"{OTHER}/hear"] - ended
+
+
+def test_one_that_is_slow_holds_up_no_other(
+    sso: ProviderWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logout_queue, "AT_ONCE", 3)
+    urls, waited = _held_up(sso, slow=1, each=8)
+    assert len(urls) == 9
+    assert urls.index(f"{OTHER}/hear") < 6
+    assert waited < 1.5
+
+
+def test_even_more_slow_ones_than_threads_hold_up_no_other(
+    sso: ProviderWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = {"THREADS": 4, "SLOW_THREADS": 2, "SLOW": 0.1 * SECOND, "TURN": 0.1 * SECOND}
+    for name, value in changed.items():
+        monkeypatch.setattr(logout_queue, name, value)
+    urls, waited = _held_up(sso, slow=6, each=3)
+    assert len(urls) == 19
+    assert urls.index(f"{OTHER}/hear") < 13
+    assert waited < 2
+
+
 def test_what_there_was_no_time_for_is_left_to_the_next_call(
     sso: ProviderWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,7 +263,7 @@ def test_what_a_killed_deliverer_held_comes_back(both: ProviderWorld) -> None:
         make_queue(both, Killing()).deliver(NOW)
     poster = FakePoster()
     assert make_queue(both, poster).deliver(NOW + SECOND) == Delivered()
-    assert make_queue(both, poster).deliver(NOW + HELD_FOR) == Delivered(delivered=1)
+    assert make_queue(both, poster).deliver(NOW + HELD_FOR + SECOND) == Delivered(delivered=1)
 
 
 def test_a_client_that_was_ended_is_not_told(sso: ProviderWorld) -> None:

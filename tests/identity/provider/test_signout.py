@@ -40,7 +40,7 @@ def test_without_one_the_person_is_asked(sso: ProviderWorld) -> None:
     sso.register()
     session = sso.sign_in()
     asked = sso.sign_out(session, client_id="portal", post_logout_redirect_uri=BYE)
-    assert asked == SignOutNeeded("政务服务网")
+    assert asked == SignOutNeeded("政务服务网", BYE)
     assert sso.sign_out(session) == SignOutNeeded("")
     assert sso.sessions.is_live(session.sid, NOW)
     request = WebRequest("GET", path(Endpoint.END_SESSION), query=(("client_id", "portal"),))

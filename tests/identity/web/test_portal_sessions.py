@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select, update
 
+from msb_identity.errors import AccessDenied
 from msb_identity.foundation.store import Store
+from msb_identity.sso.http import WebRequest
 from msb_identity.sso.idtokens import VerifiedIdToken
 from msb_identity.sso.logout_tokens import LogoutNotice
-from msb_identity.sso.signin_client import SignedIn, Tokens
+from msb_identity.sso.signin_client import SignedIn, SignInClient, Tokens
+from msb_identity.web.guard import ANY_TOKEN
+from msb_identity.web.portal import PortalSignIn
 from msb_identity.web.portal_sessions import LONGEST, PortalSessions, metadata, portal_sessions
+from tests.identity.web.portals import GUARD
 from tests.support import run_race
 
 if TYPE_CHECKING:
@@ -196,3 +201,24 @@ def test_a_session_begun_and_ended_at_once_is_ended(
     [one, other] = run_race(_RACE, prepared_url, str(tmp_path / "first"))
     [begun] = {one, other} - {"ended"}
     assert PortalSessions(store).find(begun, now=NOW) is None
+
+
+def test_a_store_that_fails_is_a_503_and_lets_nobody_in(store: Store) -> None:
+    sessions = PortalSessions(store)
+    client = SignInClient.from_issuer(
+        ISSUER,
+        client_id="permits",
+        credential="x",
+        redirect_address="https://permits.example/sso/callback",
+        replays=sessions,
+    )
+    sso = PortalSignIn(client, sessions, GUARD, prefix="/sso")
+    cookie = {"cookie": f"__Host-msb-permits={sessions.begin(signed_in(), now=NOW)}"}
+    page = WebRequest("GET", "/permits", headers=cookie)
+    with store.write(locks=()) as connection:
+        portal_sessions.drop(connection)
+    with pytest.raises(AccessDenied) as denied:
+        sso.admit(page, now=NOW)
+    answer = sso.answer(denied.value, page, ANY_TOKEN)
+    assert (answer.status, answer.header("retry-after")) == (503, "5")
+    assert sso.handle(WebRequest("POST", "/logout", headers=cookie), now=NOW).status == 503
