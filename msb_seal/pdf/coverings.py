@@ -1,18 +1,18 @@
 """What later signatures hide of the pages that earlier ones were put on.
 
-A new signature may lie over the page, as seals do: what stands there must stay legible. Fields that
-were there when the earlier signature was made may hide what is under them: its signer saw them.
+A new signature may lie over the page, as seals do: what stands there must stay legible, for every
+earlier signature by itself. A field that was there counts by what was seen of it: its first look is
+new, though who signed knew that something would stand there.
 Rules: docs/decisions/pdf-verification.md.
 """
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from msb_seal.errors import PdfRefused
-from msb_seal.pdf.drawn.asking import ask
+from msb_seal.pdf.comparing import Changes, Comparison
 from msb_seal.pdf.drawn.hiding import MAX_PAGES
 from msb_seal.pdf.found import fields, find_signatures
 from msb_seal.pdf.page_tree import inherited, pages_of
@@ -21,13 +21,12 @@ from msb_seal.pdf.syntax import Ref
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from msb_seal.pdf.drawings import Drawings
     from msb_seal.pdf.drawn.pages import Corners
     from msb_seal.pdf.judged import Case
     from msb_seal.pdf.revisions import PdfBytes, Revision
     from msb_seal.pdf.syntax import PdfValue
 
-MAX_SECONDS = 30
-"""For all signatures of a file together, by the clock; those that are left stay undecided."""
 MAX_SHARE = 1 / 3
 """Of its page: how much a signature that is no page of its own may cover."""
 _MOST = 0.8
@@ -36,81 +35,97 @@ _MOST = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Covering:
-    """What a signature hides that ends at `end`: forbidden, or not to be decided here."""
+    """What a later signature hides of what the one that ends at `end` was put on.
+
+    Forbidden, or not to be decided here.
+    """
 
     end: int
     is_forbidden: bool
     what: str
 
 
-def find_coverings(cases: Sequence[Case], file: PdfBytes) -> list[Covering]:
-    """Tell what each signature hides of the page as the one before it left it."""
-    found: list[Covering] = []
-    earlier: Revision | None = None
-    until = time.monotonic() + MAX_SECONDS
-    for case in cases:
-        now = case.range.revision
-        if now is None:
-            continue
-        if earlier is not None and earlier.end < now.end:
+def find_coverings(cases: Sequence[Case], file: PdfBytes, drawings: Drawings) -> Iterator[Covering]:
+    """Tell what each signature hides of the pages as every earlier one left them."""
+    revisions = [one.range.revision for one in cases]
+    for index, (case, now) in enumerate(zip(cases, revisions, strict=True)):
+        earlier = {one.end: one for one in revisions[:index] if one is not None}
+        for end, before in sorted(earlier.items()):
+            if now is None or end >= now.end:
+                continue
             name = case.found.field.name
             try:
-                _check_time(until)
-                found += _coverings(name, case, earlier, now, file)
+                yield from _Pair(name, before, now, drawings).coverings(case, file)
             except PdfRefused as error:
                 what = f"field {name}: what it covers cannot be drawn ({error.en})"
-                found.append(Covering(now.end, is_forbidden=False, what=what))
-        earlier = now
-    return found
+                yield Covering(end, is_forbidden=False, what=what)
 
 
-def _check_time(until: float) -> None:
-    if time.monotonic() >= until:
-        code = "limit"
-        raise PdfRefused(code, "耗时过长", f"drawing took more than {MAX_SECONDS} s")
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A signature's field, before it was signed and after."""
 
+    name: str
+    before: Revision
+    now: Revision
+    drawings: Drawings
 
-def _coverings(
-    name: str, case: Case, earlier: Revision, now: Revision, file: PdfBytes
-) -> Iterator[Covering]:
-    known = {one for field in fields(earlier) for one in field.widgets}
-    new = [one for one in case.found.field.widgets if isinstance(one, Ref) and one not in known]
-    pages = pages_of(now)
-    places: dict[str, list[Corners]] = {}
-    for ref, box in places_of(now, [one for one in new if "AP" in now.dictionary(one)], pages):
-        if box[0] < box[2] and box[1] < box[3]:
-            places.setdefault(str(pages[ref]), []).append(box)
-            if _share(now, ref, box) > MAX_SHARE:
-                what = f"field {name}: it covers too much of page {pages[ref] + 1}"
-                yield Covering(now.end, is_forbidden=False, what=what)
-    if len(places) > MAX_PAGES:
-        what = f"field {name}: it shows on more pages than are looked at"
-        yield Covering(now.end, is_forbidden=False, what=what)
-    if not places:
-        return
-    seals: dict[str, list[Corners]] = {}
-    signatures = (one.field.widgets for one in find_signatures(earlier))
-    shown = [one for widgets in signatures for one in widgets if isinstance(one, Ref)]
-    for ref, box in places_of(earlier, shown, pages):
-        seals.setdefault(str(pages[ref]), []).append(box)
-    data, before = file.data[: now.end], earlier.end
-    for told in ask("hidden", data, before=before, places=places, seals=seals):
-        page, hidden, inked = (int(one) for one in told.split(":"))
-        what = f"field {name}: it hides what page {page} shows"
-        yield Covering(now.end, hidden >= _MOST * inked, what)
+    def coverings(self, case: Case, file: PdfBytes) -> Iterator[Covering]:
+        """Tell what the field hides that its look, at the earlier signature, did not."""
+        pages = pages_of(self.now)
+        widgets = [one for one in case.found.field.widgets if isinstance(one, Ref)]
+        shown = [one for one in widgets if "AP" in self.now.dictionary(one)]
+        known = set(places_of(self.before, [one for one in shown if self._looked_so(one)], pages))
+        new = [one for one in places_of(self.now, shown, pages) if one not in known]
+        places: dict[str, list[Corners]] = {}
+        for _, page, box in new:
+            if box[0] < box[2] and box[1] < box[3]:
+                places.setdefault(str(pages[page]), []).append(box)
+                if _share(self.now, page, box) > MAX_SHARE:
+                    yield self._doubt(f"it covers too much of page {pages[page] + 1}")
+        if len(places) > MAX_PAGES:
+            yield self._doubt("it shows on more pages than are looked at")
+        known_fields = (one.widgets for one in fields(self.before))
+        was_there = {one for widgets in known_fields for one in widgets if isinstance(one, Ref)}
+        is_prepared = any(ref in was_there for ref, _, _ in new)
+        data = file.data[: self.now.end]
+        given = {"before": self.before.end, "places": places, "seals": self._seals(pages)}
+        for told in self.drawings.ask("hidden", data, **given) if places else ():
+            page_number, hidden, inked = (int(one) for one in told.split(":"))
+            what = f"field {self.name}: it hides what page {page_number} shows"
+            forbidden = hidden >= _MOST * inked and not is_prepared
+            yield Covering(self.before.end, is_forbidden=forbidden, what=what)
+
+    def _looked_so(self, widget: Ref) -> bool:
+        one, two = self.before.dictionary(widget), self.now.dictionary(widget)
+        comparison = Comparison(self.before, self.now, Changes())
+        return all(comparison.same(one.get(key), two.get(key)) for key in ("AP", "AS"))
+
+    def _seals(self, pages: Mapping[Ref, int]) -> dict[str, list[Corners]]:
+        """Give where earlier signatures show themselves, by page."""
+        found: dict[str, list[Corners]] = {}
+        signatures = (one.field.widgets for one in find_signatures(self.before))
+        shown = [one for widgets in signatures for one in widgets if isinstance(one, Ref)]
+        for _, page, box in places_of(self.before, shown, pages):
+            found.setdefault(str(pages[page]), []).append(box)
+        return found
+
+    def _doubt(self, what: str) -> Covering:
+        what = f"field {self.name}: {what}"
+        return Covering(self.before.end, is_forbidden=False, what=what)
 
 
 def places_of(
     revision: Revision, widgets: Sequence[Ref], pages: Mapping[Ref, int]
-) -> Iterator[tuple[Ref, Corners]]:
-    """Give on which pages, and where, widgets stand."""
+) -> Iterator[tuple[Ref, Ref, Corners]]:
+    """Give which widget stands on which page, and where."""
     wanted = set(widgets)
     for ref in pages if wanted else ():
         for value in revision.array(revision.dictionary(ref).get("Annots")):
             if isinstance(value, Ref) and value in wanted:
                 box = corners(revision, revision.dictionary(value).get("Rect"))
                 if box is not None:
-                    yield ref, box
+                    yield value, ref, box
 
 
 def corners(revision: Revision, value: PdfValue) -> Corners | None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from msb_seal.judging import Judging
     from msb_seal.pdf.comparing import Changes
     from msb_seal.pdf.coverings import Covering
+    from msb_seal.pdf.drawings import Drawings
     from msb_seal.pdf.found import FoundSignature
     from msb_seal.pdf.ranges import SignedRange
     from msb_seal.pdf.revisions import PdfBytes, Revision
@@ -66,7 +67,8 @@ class Circumstances:
     latest: Revision
     whole: bool
     looks: SealLooks
-    coverings: Sequence[Covering] = ()
+    coverings: Sequence[Covering]
+    drawings: Drawings
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +291,7 @@ def _tell_later_changes(builder: ReportBuilder, case: Case, around: Circumstance
         return
     changes = compare(where.revision, around.latest)
     for covering in around.coverings:
-        if covering.end > where.end:
+        if covering.end == where.end:
             (changes.forbid if covering.is_forbidden else changes.doubt)(covering.what)
     _tell_changes(builder, changes)
 

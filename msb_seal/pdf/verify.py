@@ -18,6 +18,7 @@ from msb_seal.judging import Judging
 from msb_seal.pdf.ambiguity import doubled_entries
 from msb_seal.pdf.comparing import has_actions
 from msb_seal.pdf.coverings import find_coverings
+from msb_seal.pdf.drawings import Drawings
 from msb_seal.pdf.dss import with_helpers
 from msb_seal.pdf.found import find_signatures, find_unlisted, in_order
 from msb_seal.pdf.judged import Case, Circumstances, judge_signature
@@ -104,10 +105,10 @@ def judge_pdf(data: bytes, judging: Judging) -> Report:
             strays, more = find_unlisted(data, found, latest)
             helped = replace(judging, trust=with_helpers(judging.trust, latest))
             cases = [Case.of(one, file) for one in in_order([*found, *more])]
-            coverings = find_coverings(cases[:MAX_SIGNATURES], file)
-            around = Circumstances(
-                helped, file, latest, whole=whole, looks=SealLooks(latest), coverings=coverings
-            )
+            drawings = Drawings()
+            coverings = tuple(find_coverings(cases[:MAX_SIGNATURES], file, drawings))
+            looks = SealLooks(latest)
+            around = Circumstances(helped, file, latest, whole, looks, coverings, drawings)
             _tell_all(builder, cases, strays, around)
     except PdfRefused as error:
         _tell_refused(builder, error)

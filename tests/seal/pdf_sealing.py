@@ -36,8 +36,8 @@ HERE: list[Place] = [At(1, 20, 30)]
 def sealed(data: bytes | None = None, *, kind: KeyKind = KeyKind.SM2, **changes: Any) -> bytes:
     """Put a seal on a document."""
     places = changes.pop("places", HERE)
+    sealer = world(kind).sealer(picture=changes.pop("picture", None) or picture())
     how = {"form": SignatureForm.SES, **changes}
-    sealer = world(kind).sealer(picture=picture())
     return seal_pdf(
         plain() if data is None else data,
         sealer=sealer,

@@ -10,16 +10,28 @@ import pytest
 from msb_identity.foundation.report import Outcome, Verdict
 from msb_identity.pki.keys import KeyKind
 from msb_identity.x509.trust import TrustStore
-from msb_seal.pdf import coverings
+from msb_seal.pdf import drawings
 from msb_seal.pdf.verify import check_pdf
 from msb_seal.pictures import RoundSeal, draw
 from msb_seal.placement import At, Straddle
 from msb_seal.seals.model import SealPicture
 from tests.identity.authorities import NOW, trusting
 from tests.seal import cms_world
+from tests.seal.forging import stamping
 from tests.seal.makers import world
 from tests.seal.pdf_documents import plain
-from tests.seal.pdf_files import BASE, FORM, PAGE, ROOT, Sign, document, signed, stream, updated
+from tests.seal.pdf_files import (
+    BASE,
+    FORM,
+    PAGE,
+    ROOT,
+    Sign,
+    document,
+    signed,
+    stamp,
+    stream,
+    updated,
+)
 from tests.seal.pdf_sealing import sealed, signed_with
 
 if TYPE_CHECKING:
@@ -27,7 +39,7 @@ if TYPE_CHECKING:
 
     from msb_identity.foundation.report import Report
 
-TRUST = trusting(ROOT)
+TRUST = trusting(ROOT, stamping().root)
 OVER = b"/Rect[60 690 300 730]/AP<</N 50 0 R>>"
 """Where BASE says "100 yuan"."""
 BESIDE = b"/Rect[60 590 300 630]/AP<</N 50 0 R>>"
@@ -94,14 +106,104 @@ def test_a_signature_over_half_of_the_page_is_left_open() -> None:
     assert told(found) == (Outcome.UNKNOWN, "field Sig2: it covers too much of page 1")
 
 
-def test_a_field_that_was_there_when_it_was_signed_may_hide_what_is_under_it() -> None:
-    """Its signer saw the field, and signed."""
-    waiting = b"<</Type/Annot/Subtype/Widget/FT/Sig/T(Sig2)/F 132/P 3 0 R%s>>"
+WAITING = b"<</Type/Annot/Subtype/Widget/FT/Sig/T(Sig2)/F 132/P 3 0 R%s>>"
+
+
+def prepared(place: bytes) -> bytes:
+    """Signed, with an empty field for another signature that was there before."""
     fields = b"7 0 R 40 0 R"
-    data = document({3: PAGE % fields, 5: FORM % fields, 40: waiting % b"/Rect[60 690 300 730]"})
-    first = signed(data, Sign(fields=b"7 0 R 40 0 R 20 0 R"))
-    how = replace(SECOND, fields=b"7 0 R 40 0 R 20 0 R", more=HIDING["a white box"])
-    assert report(first, how).verdict is Verdict.VALID
+    data = document({3: PAGE % fields, 5: FORM % fields, 40: WAITING % place})
+    return signed(data, Sign(fields=b"7 0 R 40 0 R 20 0 R"))
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "expected"),
+    [
+        (b"/Rect[60 690 300 730]", "a white box", Verdict.INDETERMINATE),
+        (b"/Rect[60 690 300 730]", "a red box, multiplied", Verdict.VALID),
+        (b"/Rect[60 590 300 630]", "a white box", Verdict.VALID),
+        (b"/Rect[0 0 595 842]", "a line", Verdict.INDETERMINATE),
+    ],
+)
+def test_the_first_look_of_a_field_that_was_there_is_new(
+    place: bytes, name: str, expected: Verdict
+) -> None:
+    """Who signed before saw an empty field, and nothing of what it would hide."""
+    looks = {
+        **HIDING,
+        "a red box, multiplied": look(b"0.9 0 0.07 " + BOX, blend=b"Multiply"),
+        "a line": look(b"1 0 0 RG 0 0 1 1 re S"),
+    }
+    widget = place + b"/AP<</N 50 0 R>>"
+    how = replace(SECOND, fields=b"7 0 R 40 0 R 20 0 R", widget=widget, more=looks[name])
+    found = report(prepared(place), how)
+    assert found.verdict is expected, found.as_text()
+    assert told(found)[0] is not Outcome.FAILED
+
+
+@pytest.mark.parametrize("between", [b"Sig", b"DocTimeStamp"])
+def test_a_field_hides_nothing_of_what_was_signed_before_it_was_added(between: bytes) -> None:
+    """Added empty over the text, there when the next one signs, and then signed with a box."""
+    three, four = b"7 0 R 20 0 R 40 0 R", b"7 0 R 20 0 R 40 0 R 60 0 R"
+    empty = {3: PAGE % three, 5: FORM % three, 40: WAITING % b"/Rect[60 690 300 730]"}
+    data = updated(signed(document()), empty)
+    stamping_it = between == b"DocTimeStamp"
+    middle = Sign(
+        field_number=60,
+        name=b"Between",
+        fields=four,
+        kind=between,
+        sub_filter=b"ETSI.RFC3161" if stamping_it else b"ETSI.CAdES.detached",
+        make=stamp().stamp if stamping_it else None,
+    )
+    last = replace(SECOND, fields=four, more=HIDING["a white box"])
+    found = check_pdf(signed(signed(data, middle), last), trust=TRUST, at=NOW)
+    assert told(found)[0] is Outcome.FAILED, found.as_text()
+    assert found.signatures[1].step("later-changes").outcome is Outcome.UNKNOWN
+
+
+def test_several_signatures_hide_no_more_together_than_one_may() -> None:
+    """Each leaves some contrast of what the one before it left."""
+    data = signed(document())
+    fields = b"7 0 R 20 0 R"
+    for number, alpha in ((30, b".6"), (34, b".6"), (38, b".6"), (42, b".9")):
+        fields += b" %d 0 R" % number
+        state = b"/Resources<</ExtGState<</G<</ca %s>>>>>>" % alpha
+        veil = stream(b"/G gs 1 1 1 " + BOX, b"/Type/XObject/Subtype/Form/BBox[0 0 240 40]" + state)
+        how = Sign(
+            field_number=number,
+            name=b"S%d" % number,
+            fields=fields,
+            widget=b"/Rect[60 690 300 730]/AP<</N %d 0 R>>" % (number + 2),
+            more={number + 2: veil},
+        )
+        data = signed(data, how)
+    found = check_pdf(data, trust=TRUST, at=NOW)
+    assert told(found)[0] is Outcome.FAILED, found.as_text()
+
+
+LIGHT = {"grey": b".78 g", "cyan": b".3 1 1 rg", "yellow": b"1 1 0 rg"}
+
+
+@pytest.mark.parametrize("color", LIGHT)
+def test_light_text_is_not_hidden_either(color: str) -> None:
+    text = stream(b"BT %s /F1 18 Tf 72 700 Td (100 yuan) Tj ET" % LIGHT[color])
+    found = report(signed(document({4: text})), replace(SECOND, more=HIDING["a white box"]))
+    assert told(found)[0] is Outcome.FAILED, found.as_text()
+
+
+@pytest.mark.parametrize("color", [b"0 0 0", b"1 1 1", b"1 0 0"])
+def test_what_an_earlier_seal_stands_on_is_not_hidden_by_a_later_one(color: bytes) -> None:
+    first = signed(
+        document(),
+        Sign(
+            widget=b"/Rect[60 690 300 730]/AP<</N 24 0 R>>",
+            more={24: look(b"1 0 0 RG 3 w 4 4 232 32 re S", blend=b"Multiply")[50]},
+        ),
+    )
+    found = report(first, replace(SECOND, more=look(color + b" " + BOX)))
+    assert told(found)[0] is not Outcome.OK, found.as_text()
+    assert found.verdict is not Verdict.VALID
 
 
 def test_an_appearance_put_over_the_page_before_it_is_signed_hides_all_the_same() -> None:
@@ -114,7 +216,7 @@ def test_an_appearance_put_over_the_page_before_it_is_signed_hides_all_the_same(
 
 
 def test_what_cannot_be_drawn_in_time_is_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(coverings, "MAX_SECONDS", 0)
+    monkeypatch.setattr(drawings, "MAX_SECONDS", 0)
     found = report(signed(document()), replace(SECOND, more=HIDING["a white box"]))
     outcome, detail = told(found)
     assert (outcome, "cannot be drawn" in detail) == (Outcome.UNKNOWN, True)
@@ -158,7 +260,7 @@ def round_seal(name: str) -> SealPicture:
 
 @pytest.mark.parametrize("places", [[At(1, 85, 180)], [Straddle(), At(1, 85, 180)]])
 def test_seals_of_two_offices_over_the_same_words_are_valid(places: list[At | Straddle]) -> None:
-    one = sealed(plain(3), places=places)
+    one = sealed(plain(3), places=places, picture=round_seal("鄂尔多斯市政务服务局"))
     both = signed_with(
         KeyKind.P256, one, places=places, picture=round_seal("鄂尔多斯市康巴什区教育局")
     )

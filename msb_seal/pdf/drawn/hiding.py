@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PIL import ImageStat
+from PIL import ImageChops, ImageStat
 
 from msb_seal.pdf.drawn.pages import Corners, draw, in_picture, opened
 
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 MAX_PAGES = 200
 _PIXELS_PER_MM, _CELL_PIXELS = 3, 6
-_MIN_CONTRAST = 60  # of 255: what can be read
+_MIN_CONTRAST = 40  # of 255, in any colour: what can be read
 _KEPT = 0.3
 _MIN_INK = 3  # pixels of a cell
-_LIGHTER = 40  # of 255
+_COLORED, _ALIKE = 128, 60
+"""Of 255: how bright ink of a colour is in it, and how far two that are alike may differ."""
 _Edges = tuple[int, int, int, int]
 
 
@@ -48,7 +49,7 @@ def find_hidden(
             old, where = draw(first, int(number), _PIXELS_PER_MM)
             new, _ = draw(second, int(number), _PIXELS_PER_MM)
             cells = {cell for box in boxes for cell in _cells(in_picture(where, box), old)}
-            inked = [cell for cell in sorted(cells) if _has_ink(old.crop(cell))]
+            inked = [cell for cell in sorted(cells) if _inks(old.crop(cell))]
             sealed = [in_picture(where, box) for box in seals.get(number, ())]
             hidden = [
                 cell
@@ -70,9 +71,14 @@ def _cells(box: _Edges, picture: Image) -> list[_Edges]:
     ]
 
 
-def _has_ink(cell: Image) -> bool:
+def _inks(cell: Image) -> list[Image]:
+    """Give the colours (red, green, blue) in which something stands out."""
+    return [one for one in cell.split() if _stands_out(one)]
+
+
+def _stands_out(color: Image) -> bool:
     """Whether there is something dark on something light, or the other way round."""
-    counts = cell.convert("L").histogram()
+    counts = color.histogram()
     low, high = _ends(counts)
     return high - low >= _MIN_CONTRAST and sum(counts[: (low + high) // 2 + 1]) >= _MIN_INK
 
@@ -83,22 +89,57 @@ def _meets(cell: _Edges, boxes: Sequence[_Edges]) -> bool:
 
 
 def _is_hidden(old: Image, new: Image, *, may_merge: bool) -> bool:
-    """Whether the ink of a cell no longer stands out in any colour.
+    """Whether ink of a cell no longer stands out in any colour.
 
     may_merge: red over red leaves nothing to tell apart, and is what seals over seals do: there,
-    ink is hidden only where it became lighter.
+    coloured ink may be lost in its own colour. Black ink stands out from coloured too.
     """
-    grey = old.convert("L")
-    low, high = _ends(grey.histogram())
-    middle = (low + high) // 2
-    ink = grey.point(lambda value: 255 if value <= middle else 0)
-    paper = grey.point(lambda value: 0 if value <= middle else 255)
+    if may_merge and _has_black(old) and not _is_kept(_brightest(old), new):
+        return True
+    return any(
+        not _is_kept(one, new) and not (may_merge and _has_merged(one, old, new))
+        for one in _inks(old)
+    )
+
+
+def _has_black(cell: Image) -> bool:
+    """Whether ink stands out that is dark in every colour."""
+    bright = _brightest(cell)
+    ink = _parts(bright)[0]
+    return _stands_out(bright) and max(ImageStat.Stat(cell, ink).mean) < _COLORED - _ALIKE / 2
+
+
+def _brightest(cell: Image) -> Image:
+    """Give for each pixel the most that it has of any colour: little for black, much for red."""
+    red, green, blue = cell.split()
+    return ImageChops.lighter(ImageChops.lighter(red, green), blue)
+
+
+def _parts(color: Image) -> tuple[Image, Image]:
+    """Give masks of what is ink in one colour and of what is paper."""
+    middle = sum(_ends(color.histogram())) // 2
+    ink = color.point(lambda value: 255 if value <= middle else 0)
+    return ink, ImageChops.invert(ink)
+
+
+def _is_kept(color: Image, new: Image) -> bool:
+    """Whether what was ink in one colour can be told from its paper in some colour."""
+    low, high = _ends(color.histogram())
     wanted = max(_MIN_CONTRAST / 2, _KEPT * (high - low))
-    on_ink, on_paper = ImageStat.Stat(new, ink).mean, ImageStat.Stat(new, paper).mean
-    if may_merge:
-        was = ImageStat.Stat(old, ink).mean
-        return max(now - one for one, now in zip(was, on_ink, strict=True)) > _LIGHTER
-    return max(two - one for one, two in zip(on_ink, on_paper, strict=True)) < wanted
+    on_ink, on_paper = (ImageStat.Stat(new, part).mean for part in _parts(color))
+    return max(abs(two - one) for one, two in zip(on_ink, on_paper, strict=True)) >= wanted
+
+
+def _has_merged(color: Image, old: Image, new: Image) -> bool:
+    """Whether ink of some colour, and the paper around it, now have that colour."""
+    ink, paper = _parts(color)
+    was = ImageStat.Stat(old, ink).mean
+    ends = (was.index(max(was)), was.index(min(was)))
+    return max(was) >= _COLORED and all(
+        abs(ImageStat.Stat(new, part).mean[band] - was[band]) <= _ALIKE
+        for part in (ink, paper)
+        for band in ends
+    )
 
 
 def _ends(counts: list[int]) -> tuple[int, int]:
