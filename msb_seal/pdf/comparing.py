@@ -15,6 +15,7 @@ from msb_seal.pdf.syntax import Name, PdfValue, Ref, Stream
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from msb_seal.pdf.drawn.pages import Corners
     from msb_seal.pdf.revisions import Revision
     from msb_seal.pdf.syntax import Dictionary
 
@@ -35,14 +36,28 @@ _ACTIONS: Final = frozenset(
 """ISO 32000-2, 12.6.4.1: what an action's /S may say, but for those that only lead to a place."""
 
 
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A widget that was filled in: where its letters stand, or its mark, old and new."""
+
+    path: str
+    widget: Ref
+    letters: tuple[Corners, ...]
+    marks: tuple[Corners, ...]
+
+
 @dataclass(slots=True)
 class Changes:
-    """What differs between two revisions, each with its path; by what it means."""
+    """What differs between two revisions, each with its path; by what it means.
+
+    filled: what is allowed where it lies over nothing, which is to be asked yet.
+    """
 
     forbidden: list[str] = field(default_factory=list)
     undecided: list[str] = field(default_factory=list)
     harmless: list[str] = field(default_factory=list)
     allowed: list[str] = field(default_factory=list)
+    filled: list[Filled] = field(default_factory=list)
 
     def forbid(self, what: str) -> None:
         """Record a change that must not be."""

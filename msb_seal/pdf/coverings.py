@@ -21,6 +21,7 @@ from msb_seal.pdf.syntax import Ref
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from msb_seal.pdf.comparing import Filled
     from msb_seal.pdf.drawings import Drawings
     from msb_seal.pdf.drawn.pages import Corners
     from msb_seal.pdf.judged import Case
@@ -113,6 +114,41 @@ class _Pair:
     def _doubt(self, what: str) -> Covering:
         what = f"field {self.name}: {what}"
         return Covering(self.before.end, is_forbidden=False, what=what)
+
+
+def find_overwritten(
+    filled: Sequence[Filled], before: Revision, now: Revision, drawings: Drawings
+) -> Iterator[str]:
+    """Tell which filled fields lie over something that the page shows without them.
+
+    Letters stand on bare paper, and not on each other's; a mark hides nothing, neither before it
+    was set nor after.
+    """
+    apart = [(one, one.letters or one.marks) for one in filled]
+    for place, (one, boxes) in enumerate(apart):
+        for other, more in apart[:place]:
+            if one.widget != other.widget and any(_meet(a, b) for a in boxes for b in more):
+                yield f"{one.path}: filled in over {other.path}"
+    try:
+        pages = pages_of(now)
+        widgets = {one.widget: one for one in filled}
+        asked: dict[str, list[tuple[int, bool, Corners]]] = {}
+        for page, number in pages.items() if widgets else ():
+            for index, value in enumerate(now.array(now.dictionary(page).get("Annots"))):
+                if isinstance(value, Ref) and (one := widgets.get(value)):
+                    here = asked.setdefault(str(number), [])
+                    here += [(index, False, box) for box in one.letters]
+                    here += [(index, True, box) for box in one.marks]
+        data = now.file.data[: now.end]
+        if asked:
+            for page in drawings.ask("overwritten", data, before=before.end, asked=asked):
+                yield f"filled in over what page {page} shows"
+    except PdfRefused as error:
+        yield f"what is under the filled fields cannot be drawn ({error.en})"
+
+
+def _meet(one: Corners, other: Corners) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def places_of(

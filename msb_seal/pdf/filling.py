@@ -7,6 +7,7 @@ Decided only where it can be: lines of black text (written.py) in fonts that are
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,9 @@ from msb_seal.pdf.syntax import DUPLICATE_KEY, Stream
 from msb_seal.pdf.written import read_written
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from msb_seal.pdf.drawn.pages import Corners
     from msb_seal.pdf.found import Field
     from msb_seal.pdf.revisions import Revision
     from msb_seal.pdf.syntax import Dictionary, PdfValue
@@ -30,6 +34,10 @@ _FORM_ENTRIES: Final = frozenset(
 _UPRIGHT: Final[tuple[list[float], ...]] = ([], [1, 0, 0, 1, 0, 0])
 _ASCENT = 0.7
 """Of an em: how high letters rise."""
+_UNDERLINED = 0.05
+"""Of an em: so far above their foot a line to write on is none that they cover."""
+_DRAWN_BY_READERS: Final = frozenset({"MK", "BS", "Border"})
+"""Of a widget without a look: what readers draw all the same."""
 _TOLERANCE = 0.5  # points
 _LineOfText = tuple[str, float, float]
 """The text of a line, its width and its size at most, in points."""
@@ -43,28 +51,67 @@ class Shown(Enum):
     UNKNOWN = auto()
 
 
-def shows_value(after: Revision, new: Field, widget: Dictionary) -> Shown:
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a widget's look shows of its field's value, and where: letters' boxes on the page."""
+
+    shown: Shown
+    letters: tuple[Corners, ...] = ()
+
+
+def look_of(revision: Revision, field: Field, widget: Dictionary) -> Look:
     """Say whether a widget's normal appearance shows the field's value and nothing else."""
-    appearances = after.dictionary(widget.get("AP"))
-    stream = after.resolve(appearances.get("N"))
-    wanted = _wanted(after, new)
+    appearances = revision.dictionary(widget.get("AP"))
+    stream = revision.resolve(appearances.get("N"))
+    wanted = _wanted(revision, field)
     if not isinstance(stream, Stream) or set(appearances) != {"N"} or wanted is None:
-        return Shown.UNKNOWN
+        return Look(Shown.UNKNOWN)
     try:
-        content = after.file.decode(stream)
+        content = revision.file.decode(stream)
         written = None if len(content) > MAX_APPEARANCE_BYTES else read_written(content)
-        texts = None if written is None else _texts(after, written, stream.entries)
+        texts = None if written is None else _texts(revision, written, stream.entries)
     except PdfRefused:
-        return Shown.UNKNOWN
+        return Look(Shown.UNKNOWN)
     if written is None or texts is None:
-        return Shown.UNKNOWN
+        return Look(Shown.UNKNOWN)
     lines = [text for text, _, _ in texts]
     if not _says(lines, wanted):
         # The same letters with other gaps between them: nobody can tell what is meant.
         same = "".join("".join(lines).split()) == "".join(wanted.split())
-        return Shown.UNKNOWN if same else Shown.OTHER
-    seen = _is_inside(after, written, texts, stream.entries, widget)
-    return Shown.VALUE if seen else Shown.UNKNOWN
+        return Look(Shown.UNKNOWN if same else Shown.OTHER)
+    if not lines:
+        return Look(Shown.VALUE)
+    if not _is_inside(revision, written, texts, stream.entries, widget):
+        return Look(Shown.UNKNOWN)
+    return Look(Shown.VALUE, tuple(_boxes(revision, written, texts, stream.entries, widget)))
+
+
+def showed_value(before: Revision, field: Field, widget: Dictionary) -> Look:
+    """Say whether a widget showed just its value before it was filled in, or nothing.
+
+    What else it showed, or hid, would be changed with it.
+    """
+    value = before.resolve(field.value)
+    if "AP" not in widget:
+        bare = value in (None, b"") and not _DRAWN_BY_READERS & widget.keys()
+        return Look(Shown.VALUE if bare else Shown.UNKNOWN)
+    return look_of(before, replace(field, value=b"" if value is None else value), widget)
+
+
+def _boxes(
+    revision: Revision,
+    written: Written,
+    texts: list[_LineOfText],
+    form: Dictionary,
+    widget: Dictionary,
+) -> Iterator[Corners]:
+    """Give where on the page the letters of each line stand, above the line."""
+    left, bottom = _numbers(revision, form.get("BBox"))[:2]
+    across, up = _numbers(revision, widget.get("Rect"))[:2]
+    for line, (text, width, size) in zip(written.lines, texts, strict=True):
+        if text.strip():
+            x, y = across + line.x - left, up + line.y - bottom
+            yield x, y + size * _UNDERLINED, x + width, y + size * _ASCENT
 
 
 def _wanted(after: Revision, new: Field) -> str | None:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from msb_seal.pdf.comparing import has_layers
+from msb_seal.pdf.comparing import Filled, has_layers
 from msb_seal.pdf.coverings import corners
-from msb_seal.pdf.filling import Shown, shows_value
+from msb_seal.pdf.filling import Shown, look_of, showed_value
 from msb_seal.pdf.found import OF_ANNOTATION, Field, fields
 from msb_seal.pdf.permissions import NO_CHANGES
 from msb_seal.pdf.syntax import Name, Ref, Stream
+from msb_seal.pdf.ticks import MAX_TICK_POINTS, is_mark
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from msb_seal.pdf.comparing import Comparison
+    from msb_seal.pdf.drawn.pages import Corners
     from msb_seal.pdf.permissions import Permissions
+    from msb_seal.pdf.revisions import Revision
     from msb_seal.pdf.syntax import Dictionary, PdfValue
 
 _LOOKS: Final = frozenset({"AP", "AS"})
@@ -176,22 +179,59 @@ class FormChanges:
         return all(self.comparison.same(one.get(key), two.get(key)) for key in ("AP", "AS"))
 
     def _compare_filled(self, path: str, old: Field, new: Field) -> None:
-        """Judge a new value by what its appearance shows."""
+        """Judge a new value by what its appearance shows, and by what the old one showed."""
         for first, second in zip(old.widgets, new.widgets, strict=True):
-            widget = self.after.dictionary(second)
-            same = self.comparison.same(self.before.dictionary(first).get("AP"), widget.get("AP"))
+            one, two = self.before.dictionary(first), self.after.dictionary(second)
+            same = self.comparison.same(one.get("AP"), two.get("AP"))
             if new.kind == "Btn":
-                told = self._state(new, widget) if same else Shown.OTHER
+                told = self._state(new, two) if same else Shown.OTHER
+                if told is Shown.VALUE and not self.comparison.same(one.get("AS"), two.get("AS")):
+                    told = self._ticked(one, two)
+                    self._lies_over(path, second, two, ())
             elif same:
                 told = Shown.UNKNOWN
             else:
-                told = shows_value(self.after, new, widget)
+                told = self._written(path, (old, one), (new, second, two))
             if told is Shown.VALUE:
                 self.changes.allow(f"{path}: filled in")
             elif told is Shown.OTHER:
                 self.changes.forbid(f"{path}: its appearance shows something else than its value")
             else:
                 self.changes.doubt(f"{path}: its appearance cannot be held against its value")
+
+    def _written(
+        self, path: str, old: tuple[Field, Dictionary], new: tuple[Field, PdfValue, Dictionary]
+    ) -> Shown:
+        """Judge a text: it shows just the value, as the old look did, on bare paper."""
+        field, ref, widget = new
+        now = look_of(self.after, field, widget)
+        before = showed_value(self.before, *old)
+        if now.shown is Shown.VALUE and before.shown is not Shown.VALUE:
+            return Shown.UNKNOWN
+        self._lies_over(path, ref, widget, (*now.letters, *before.letters))
+        return now.shown
+
+    def _lies_over(
+        self, path: str, ref: PdfValue, widget: Dictionary, letters: tuple[Corners, ...]
+    ) -> None:
+        """Have it asked what is under a field: letters where they stand, a tick all that it is."""
+        if not isinstance(ref, Ref):
+            self.changes.doubt(f"{path}: a field that has no number")
+            return
+        box = corners(self.after, widget.get("Rect"))
+        marks = () if letters or box is None else (box,)
+        self.changes.filled.append(Filled(path, ref, letters, marks))
+
+    def _ticked(self, old: Dictionary, new: Dictionary) -> Shown:
+        """Say whether a box or button changed by a mark alone, as small as a tick."""
+        box = corners(self.after, new.get("Rect"))
+        if box is None or max(box[2] - box[0], box[3] - box[1]) > MAX_TICK_POINTS:
+            return Shown.UNKNOWN
+        looks = (
+            (revision, self._states(widget, revision).get(str(revision.resolve(widget.get("AS")))))
+            for revision, widget in ((self.before, old), (self.after, new))
+        )
+        return Shown.VALUE if all(is_mark(*one) for one in looks) else Shown.UNKNOWN
 
     def _state(self, new: Field, widget: Dictionary) -> Shown:
         """Say whether a box or button is on where the field's value is its own, and off else."""
@@ -205,8 +245,9 @@ class FormChanges:
         expected = value if value in self._states(widget) else _OFF
         return Shown.VALUE if state == expected else Shown.OTHER
 
-    def _states(self, widget: Dictionary) -> Dictionary:
-        return self.after.dictionary(self.after.dictionary(widget.get("AP")).get("N"))
+    def _states(self, widget: Dictionary, revision: Revision | None = None) -> Dictionary:
+        of = revision or self.after
+        return of.dictionary(of.dictionary(widget.get("AP")).get("N"))
 
     def _compare_added(self, new: Field) -> None:
         path = f"field {new.name}"

@@ -18,6 +18,7 @@ from msb_seal.cms.structure import MAX_CMS_BYTES, CmsSignature, parse_cms
 from msb_seal.cms.verify import begin_cms
 from msb_seal.errors import CmsRefused, PdfRefused, SealRefused
 from msb_seal.pdf.changes import compare
+from msb_seal.pdf.coverings import find_overwritten
 from msb_seal.pdf.found import as_text
 from msb_seal.pdf.ranges import read_range
 from msb_seal.pdf.seal_match import STEP, tell_match
@@ -293,6 +294,8 @@ def _tell_later_changes(builder: ReportBuilder, case: Case, around: Circumstance
     for covering in around.coverings:
         if covering.end == where.end:
             (changes.forbid if covering.is_forbidden else changes.doubt)(covering.what)
+    for what in find_overwritten(changes.filled, where.revision, around.latest, around.drawings):
+        changes.doubt(what)
     _tell_changes(builder, changes)
 
 

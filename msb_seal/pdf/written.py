@@ -68,20 +68,29 @@ class _Odd(Exception):
 
 
 def read_written(content: bytes) -> Written | None:
-    """Read an appearance's content; None where it is anything but lines of black text.
+    """Read an appearance's content; None where it is anything but lines of black text, or nothing.
 
     PdfRefused where it cannot be read.
     """
     reader = _Reader()
-    steps = list(islice(operations(content), MAX_OPERATIONS + 1))
-    if len(steps) > MAX_OPERATIONS:
+    steps = operations_of(content, most=MAX_OPERATIONS)
+    if steps is None:
         return None
     try:
         for operator, operands in steps:
             reader.take(operator, operands)
     except _Odd:
         return None
-    return reader.written if reader.stage == "after" and reader.written.lines else None
+    return None if reader.stage == "text" else reader.written
+
+
+def operations_of(content: bytes, *, most: int) -> list[tuple[str, list[PdfValue]]] | None:
+    """Give a content's operators, each with its operands; None if there are more than so many.
+
+    PdfRefused where it cannot be read.
+    """
+    found = list(islice(operations(content), most + 1))
+    return None if len(found) > most else found
 
 
 class _Reader:
@@ -104,6 +113,8 @@ class _Reader:
                 "W*": self._nothing,
                 "n": self._clip,
                 "BT": self._begin,
+                "Q": self._end,
+                "EMC": self._end,
             },
             "text": {
                 "Td": self._move,

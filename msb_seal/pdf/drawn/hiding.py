@@ -23,6 +23,7 @@ _PIXELS_PER_MM, _CELL_PIXELS = 3, 6
 _MIN_CONTRAST = 40  # of 255, in any colour: what can be read
 _KEPT = 0.3
 _MIN_INK = 3  # pixels of a cell
+_PAPER = 150  # of 255: how light what black letters are read on is
 _COLORED, _ALIKE = 128, 60
 """Of 255: how bright ink of a colour is in it, and how far two that are alike may differ."""
 _Edges = tuple[int, int, int, int]
@@ -59,6 +60,43 @@ def find_hidden(
             if hidden:
                 found.append(f"{int(number) + 1}:{len(hidden)}:{len(inked)}")
     return found
+
+
+def find_overwritten(
+    data: bytes, *, before: int, asked: Mapping[str, Sequence[tuple[int, bool, Corners]]]
+) -> list[str]:
+    """Say which pages show something under what was filled in.
+
+    before: as for find_hidden. asked: by a page's number, from 0: the place of a widget among the
+    page's annotations, whether it shows a mark, and the rectangle of its letters or mark.
+    Raises PdfRefused if the pages cannot be drawn.
+    """
+    found = []
+    with opened(data[:before]) as first, opened(data) as second, opened(data) as without:
+        for key, filled in list(asked.items())[:MAX_PAGES]:
+            number = int(key)
+            hidden = {index for index, _, _ in filled}
+            bare, where = draw(without, number, _PIXELS_PER_MM, without=hidden)
+            letters = [in_picture(where, box) for _, is_mark, box in filled if not is_mark]
+            marks = [in_picture(where, box) for _, is_mark, box in filled if is_mark]
+            inside = [(x1 + 3, y1 + 3, x2 - 3, y2 - 3) for x1, y1, x2, y2 in marks]
+            cells = {cell for box in marks for cell in _cells(box, bare)}
+            inked = [cell for cell in cells if _inks(bare.crop(cell))]
+            looks = [draw(one, number, _PIXELS_PER_MM)[0] for one in (first, second) if inked]
+            if not all(_is_bare(bare, box) for box in (*letters, *inside)) or any(
+                _is_hidden(bare.crop(cell), look.crop(cell), may_merge=False)
+                for look in looks
+                for cell in inked
+            ):
+                found.append(str(number + 1))
+    return found
+
+
+def _is_bare(picture: Image, box: Sequence[int]) -> bool:
+    """Whether a place is light paper with nothing on it."""
+    left, top, right, bottom = box
+    part = picture.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
+    return _ends(part.convert("L").histogram())[0] >= _PAPER and not _inks(part)
 
 
 def _cells(box: _Edges, picture: Image) -> list[_Edges]:

@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from msb_seal.errors import PdfRefused
-from msb_seal.pdf.drawn.hiding import find_hidden
+from msb_seal.pdf.drawn.hiding import find_hidden, find_overwritten
 from msb_seal.pdf.drawn.looks import compare_looks
 from msb_seal.pdf.drawn.seals import find_red_seals
 
@@ -27,6 +27,7 @@ MAX_MEMORY_BYTES = 2_000_000_000
 TASKS: Final[Mapping[str, Callable[..., list[str]]]] = {
     "red-seals": find_red_seals,
     "hidden": find_hidden,
+    "overwritten": find_overwritten,
     "looks": compare_looks,
 }
 
