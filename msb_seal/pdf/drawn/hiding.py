@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MAX_PAGES = 200
 _PIXELS_PER_MM, _CELL_PIXELS = 3, 6
 _MIN_CONTRAST = 40  # of 255, in any colour: what can be read
-_KEPT = 0.3
+_KEPT = 0.2
 _MIN_INK = 3  # pixels of a cell
 _PAPER = 150  # of 255: how light what black letters are read on is
 _COLORED, _ALIKE = 128, 60
