@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 MAX_SHARE = 1 / 3
 """Of its page: how much a signature that is no page of its own may cover."""
+MAX_FILLED = 1_000
+"""Fields that are filled in after a signature: each is held against each."""
 _MOST = 0.8
 """Of the marks under a signature: if so many are hidden, that is what it is there for."""
 
@@ -124,27 +126,34 @@ def find_overwritten(
     Letters stand on bare paper, and not on each other's; a mark hides nothing, neither before it
     was set nor after.
     """
+    if len(filled) > MAX_FILLED:
+        yield f"more than {MAX_FILLED} fields were filled in"
+        return
     apart = [(one, one.letters or one.marks) for one in filled]
     for place, (one, boxes) in enumerate(apart):
         for other, more in apart[:place]:
             if one.widget != other.widget and any(_meet(a, b) for a in boxes for b in more):
                 yield f"{one.path}: filled in over {other.path}"
     try:
-        pages = pages_of(now)
-        widgets = {one.widget: one for one in filled}
-        asked: dict[str, list[tuple[int, bool, Corners]]] = {}
-        for page, number in pages.items() if widgets else ():
-            for index, value in enumerate(now.array(now.dictionary(page).get("Annots"))):
-                if isinstance(value, Ref) and (one := widgets.get(value)):
-                    here = asked.setdefault(str(number), [])
-                    here += [(index, False, box) for box in one.letters]
-                    here += [(index, True, box) for box in one.marks]
-        data = now.file.data[: now.end]
-        if asked:
-            for page in drawings.ask("overwritten", data, before=before.end, asked=asked):
-                yield f"filled in over what page {page} shows"
+        if asked := _asked(filled, now):
+            data = now.file.data[: now.end]
+            for told in drawings.ask("overwritten", data, before=before.end, asked=asked):
+                yield f"filled in over what page {told} shows"
     except PdfRefused as error:
         yield f"what is under the filled fields cannot be drawn ({error.en})"
+
+
+def _asked(filled: Sequence[Filled], now: Revision) -> dict[str, list[tuple[int, bool, Corners]]]:
+    """Give by page which of its annotations were filled in, and where, as drawn/hiding.py asks."""
+    widgets = {one.widget: one for one in filled}
+    asked: dict[str, list[tuple[int, bool, Corners]]] = {}
+    for page, number in pages_of(now).items() if widgets else ():
+        for index, value in enumerate(now.array(now.dictionary(page).get("Annots"))):
+            if isinstance(value, Ref) and value in widgets:
+                here = asked.setdefault(str(number), [])
+                here += [(index, False, box) for box in widgets[value].letters]
+                here += [(index, True, box) for box in widgets[value].marks]
+    return asked
 
 
 def _meet(one: Corners, other: Corners) -> bool:

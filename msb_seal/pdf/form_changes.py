@@ -187,7 +187,8 @@ class FormChanges:
                 told = self._state(new, two) if same else Shown.OTHER
                 if told is Shown.VALUE and not self.comparison.same(one.get("AS"), two.get("AS")):
                     told = self._ticked(one, two)
-                    self._lies_over(path, second, two, ())
+                    box = corners(self.after, two.get("Rect"))
+                    self._lies_over(path, second, marks=() if box is None else (box,))
             elif same:
                 told = Shown.UNKNOWN
             else:
@@ -208,19 +209,22 @@ class FormChanges:
         before = showed_value(self.before, *old)
         if now.shown is Shown.VALUE and before.shown is not Shown.VALUE:
             return Shown.UNKNOWN
-        self._lies_over(path, ref, widget, (*now.letters, *before.letters))
+        self._lies_over(path, ref, letters=(*now.letters, *before.letters))
         return now.shown
 
     def _lies_over(
-        self, path: str, ref: PdfValue, widget: Dictionary, letters: tuple[Corners, ...]
+        self,
+        path: str,
+        ref: PdfValue,
+        *,
+        letters: tuple[Corners, ...] = (),
+        marks: tuple[Corners, ...] = (),
     ) -> None:
         """Have it asked what is under a field: letters where they stand, a tick all that it is."""
-        if not isinstance(ref, Ref):
+        if isinstance(ref, Ref):
+            self.changes.filled.append(Filled(path, ref, letters, marks))
+        else:
             self.changes.doubt(f"{path}: a field that has no number")
-            return
-        box = corners(self.after, widget.get("Rect"))
-        marks = () if letters or box is None else (box,)
-        self.changes.filled.append(Filled(path, ref, letters, marks))
 
     def _ticked(self, old: Dictionary, new: Dictionary) -> Shown:
         """Say whether a box or button changed by a mark alone, as small as a tick."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MAX_PAGES = 200
 _PIXELS_PER_MM, _CELL_PIXELS = 3, 6
 _MIN_CONTRAST = 40  # of 255, in any colour: what can be read
-_KEPT = 0.2
+_KEPT = 0.3
 _MIN_INK = 3  # pixels of a cell
 _PAPER = 150  # of 255: how light what black letters are read on is
 _COLORED, _ALIKE = 128, 60
@@ -162,9 +162,10 @@ def _parts(color: Image) -> tuple[Image, Image]:
 
 def _is_kept(color: Image, new: Image) -> bool:
     """Whether what was ink in one colour can be told from its paper in some colour."""
-    low, high = _ends(color.histogram())
-    wanted = max(_MIN_CONTRAST / 2, _KEPT * (high - low))
-    on_ink, on_paper = (ImageStat.Stat(new, part).mean for part in _parts(color))
+    ink, paper = _parts(color)
+    stood_out = ImageStat.Stat(color, paper).mean[0] - ImageStat.Stat(color, ink).mean[0]
+    wanted = max(_MIN_CONTRAST / 2, _KEPT * stood_out)
+    on_ink, on_paper = (ImageStat.Stat(new, part).mean for part in (ink, paper))
     return max(abs(two - one) for one, two in zip(on_ink, on_paper, strict=True)) >= wanted
 
 
