@@ -34,7 +34,7 @@ _PLAIN_FIELD: Final = frozenset(
 _OFF: Final = Name("Off")
 _READ_ONLY = 1
 _SIGNER_FLAGS = 4 | 128 | 512  # Print, Locked, LockedContents (12.5.3)
-_SHOWN_SOMEWHERE = 2 | 32 | 256  # Hidden, NoView, ToggleNoView
+_SHOWN_SOMEWHERE = 2 | 8 | 16 | 32 | 256  # Hidden, NoZoom, NoRotate, NoView, ToggleNoView
 _TIMESTAMP = "DocTimeStamp"
 
 

@@ -229,6 +229,8 @@ SMALL = look(b"0 g 9 9 9 9 re f")
 TO_SOME: Mapping[str, Sign] = {
     "on paper only": replace(SECOND, widget=INNER, flags=36, more=SMALL),
     "hidden": replace(SECOND, widget=INNER, flags=2, more=SMALL),
+    "upright on a turned page": replace(SECOND, widget=INNER, flags=20, more=SMALL),
+    "as large on every screen": replace(SECOND, widget=INNER, flags=12, more=SMALL),
     "in a layer": replace(SECOND, widget=INNER + b"/OC<</Type/OCG/Name(x)>>", more=SMALL),
     "in a layer within": replace(
         SECOND,
