@@ -27,6 +27,7 @@ _FLAT = 1e-6  # of the larger side: a matrix that turns by no right angle
 _WITHOUT_EFFECT = frozenset(
     ("BMC", "EMC", "MP", "g", "G", "rg", "RG", "k", "K", "w", "i", "J", "j", "M", "d", "ri")
 )
+_VARIES: Final = frozenset({"OC", "Alternates", "OPI", "Ref", DUPLICATE_KEY})
 _TEXT: Final = frozenset({"Tj", "TJ", "'", '"'})
 _PLAIN_STATE: Final = {
     "Type": ("ExtGState",),
@@ -52,13 +53,13 @@ class PlacedImage:
 class Look:
     """What an appearance does: is_plain where that is nothing but placing these images.
 
-    in_layers: whether layers decide what shows (可选内容).
+    varies: whether layers (可选内容), the printer or the reader decide what shows.
     """
 
     images: list[PlacedImage] = field(default_factory=list)
     is_plain: bool = True
     has_text: bool = False
-    in_layers: bool = False
+    varies: bool = False
 
 
 def read_look(revision: Revision, form: Stream) -> Look:
@@ -84,9 +85,8 @@ class _Reader:
     def read(self, form: Stream, matrix: _Matrix, clip: _Box, *, outer: Dictionary) -> None:
         """Follow a form whose own system has that matrix."""
         entries, revision = form.entries, self._revision
-        if "OC" in entries:
-            self.look.in_layers = True
-        if DUPLICATE_KEY in entries or self._deep >= MAX_FORMS_DEEP:
+        self.look.varies |= not _VARIES.isdisjoint(entries)
+        if self._deep >= MAX_FORMS_DEEP:
             raise _Odd
         box = _numbers([revision.resolve(one) for one in revision.array(entries.get("BBox"))], 4)
         clip = _common(clip, _bounds(_moved(matrix, *_in_order(box))))
@@ -116,8 +116,7 @@ class _Reader:
             return
         if found.entries.get("Subtype") != "Image":
             raise _Odd
-        if "OC" in found.entries:
-            self.look.in_layers = True
+        self.look.varies |= not _VARIES.isdisjoint(found.entries)
         part = _part(matrix, clip)
         if part is not None:
             self.look.images.append(PlacedImage(found, part))
@@ -163,7 +162,7 @@ class _Content:
                 # Read on, for the images: what else is there must be drawn.
                 self._reader.look.is_plain = False
                 self._reader.look.has_text |= operator in _TEXT
-                self._reader.look.in_layers |= operator == "BDC"
+                self._reader.look.varies |= operator == "BDC"
 
     def _take_path(self, operator: str, operands: list[PdfValue]) -> None:
         if operator == "re":

@@ -21,7 +21,7 @@ from msb_seal.drawing.images import Image
 from msb_seal.errors import DrawingRefused, PdfRefused
 from msb_seal.pdf.coverings import corners
 from msb_seal.pdf.drawn.asking import ask
-from msb_seal.pdf.filters import decode
+from msb_seal.pdf.filters import Allowance, decode
 from msb_seal.pdf.page_tree import pages_of
 from msb_seal.pdf.placed_images import Look, read_look
 from msb_seal.pdf.same_picture import Likeness, compare, on_white
@@ -154,7 +154,7 @@ def _compare(
     if look.is_plain and not look.images:
         return
     seen.shown = True
-    if look.in_layers:
+    if look.varies:
         seen.unsure = True
         return
     likenesses = {_likeness(one.image, picture, looks) for one in look.images}
@@ -224,7 +224,7 @@ class _Samples:
                 raise DrawingRefused(message)
             return jpeg.pixels
         wanted = self.size[0] * self.size[1] * len(self.mode)
-        samples = decode(self.stream, limit=wanted + _SPARE_BYTES)
+        samples = decode(self.stream, Allowance(size=wanted + _SPARE_BYTES, work=wanted))
         if len(samples) < wanted:
             message = "an image with too few samples"
             raise DrawingRefused(message)
