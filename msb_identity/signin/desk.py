@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from msb_identity.errors import SignInRefused
-from msb_identity.signin.history import NOBODY, OK, SignInHistory
+from msb_identity.foundation.text import showable
+from msb_identity.signin.history import MAX_CHARS, NOBODY, OK, SignInHistory
 from msb_identity.signin.stepup import ASSURANCE, Assurance
 from msb_identity.sso.sessions import Sessions
 
@@ -155,7 +156,7 @@ class SignInDesk:
                     subject=tried.named,
                     outcome=outcome,
                     details={"method": tried.method},
-                    personal={"address": tried.origin.address},
+                    personal={"address": showable(tried.origin.address[:MAX_CHARS])},
                     now=now,
                     connection=connection,
                 )

@@ -37,7 +37,7 @@ OK = "ok"
 KEPT = {True: 100, False: 50}
 """How many of an account's successes and of its failures are kept."""
 MAX_PAGE = 100
-_MAX_CHARS = 200
+MAX_CHARS = 200
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REMOVED_AT_ONCE = 10
 
@@ -99,7 +99,7 @@ class SignInHistory:
         """Write one sign-in of that account, or of NOBODY; old ones beyond the bound go."""
         name = f"{microseconds(now):016x}{secrets.token_hex(8)}"
         seen = {
-            key: showable(getattr(origin, key)[:_MAX_CHARS])
+            key: showable(getattr(origin, key)[:MAX_CHARS])
             for key in ("address", "device", "place")
         }
         sealed = self._protector.seal(strict_json.dump(seen), Place("sign_ins", "origin", name))

@@ -7,8 +7,9 @@ counter outlives its window; rows past it are removed a few at a time as others 
 A lockout must not be a weapon (keycloak/keycloak#26172). So the choice is:
 - the pair of subject and address bears the weight: few free attempts, waits up to an hour;
 - the address alone allows more (a service hall, or a village behind one address) and waits minutes;
-- the subject alone waits at most a minute, however many others fail in his name: it slows a crowd
-  of addresses, and one address, which the pair stops after a handful, cannot shut anybody out;
+- the subject alone waits at most a minute after each try: it slows a crowd of addresses, and one
+  address, which the pair stops after a handful, cannot shut anybody out. A crowd that never stops
+  takes each turn as it comes: it can shut an owner out of addresses that are new to him;
 - an address where the subject has signed in before (`remember`) is the owner's: the subject's waits
   are for strangers, and a crowd that never stops failing keeps no owner waiting behind it.
 Refused attempts are not counted, so that asking again does not make the wait longer.

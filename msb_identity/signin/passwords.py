@@ -203,12 +203,13 @@ class Passwords:
         """Let the owner set a password without the old one, freshly signed in by something else.
 
         Ends the owner's other sessions. SignInRefused (`sign-in-again`) for a session in which
-        none of RESET_BY was shown within RESET_WITHIN; PasswordRefused by the policy.
+        none of RESET_BY was shown within RESET_WITHIN, or that is tentative; PasswordRefused by the
+        policy.
         """
         moment = aware(now)
         require(session, now=moment)
         shown = fresh(session, moment - RESET_WITHIN)
-        if shown is None or RESET_BY.isdisjoint(shown.amr):
+        if shown is None or RESET_BY.isdisjoint(shown.amr) or session.is_tentative:
             _refuse_reset()
         self._put(
             session.subject,

@@ -214,7 +214,10 @@ class SmsSignIn:
         owner = self._directory.find(mobile)
         # The number names who tried: whether it has an account is not for a failed try to tell.
         tried = Tried("sms", mobile, owner, Origin(address, device, place))
-        subject = self._directory.get(owner) if right and owner is not None else None
+        known = session is not None and session.subject == owner and not session.is_tentative
+        subject = None
+        if right and owner is not None:
+            subject = self._directory.by_code(owner, mobile, known=known, now=moment)
         if subject is None:
             raise self._desk.refuse(_REFUSED, tried, now=moment)
         with self._store.write(locks=self._limits.locks(attempt)) as connection:
@@ -228,7 +231,8 @@ class SmsSignIn:
             origin=tried.origin,
             session=session,
             still=lambda: (
-                self._directory.find(mobile) == owner and self._directory.get(subject.id) == subject
+                self._directory.find(mobile) == owner
+                and self._directory.get(subject.id) is not None
             ),
             now=moment,
         )

@@ -5,7 +5,8 @@ are named after NIST SP 800-63B (AAL 1 to 3); methods have their names of RFC 81
 what a service calls before something that needs more than just any session (RFC 9470).
 
 Real-name levels (实名等级) are another scale: no sign-in raises them, so where one is too low
-`StepUpRequired` offers no way but says which level is wanted.
+`StepUpRequired` offers no way but says which level is wanted. Only a tentative session has less
+than its account, and the ways to that.
 """
 
 from __future__ import annotations
@@ -101,7 +102,8 @@ def require(
     if not session.is_live(moment):
         raise _step_up("session-ended", wanted, every_way, session.level)
     if level is not None and session.level < level:
-        raise _step_up("level-too-low", wanted, (), level)
+        others = assurance.ways(wanted, session.amr) if session.is_tentative else ()
+        raise _step_up("level-too-low", wanted, others, level)
     # An old method does not count where a fresh sign-in is asked for.
     seen = session if max_age is None else fresh(session, moment - max_age, assurance=assurance)
     ways = assurance.ways(wanted, () if seen is None else seen.amr)

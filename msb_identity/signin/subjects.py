@@ -18,9 +18,11 @@ from msb_identity.people.identifiers import check_credit_code
 from msb_identity.people.records import find_holder
 from msb_identity.people.staff import check_number
 from msb_identity.people.tables import staff
-from msb_identity.sso.sessions import SubjectKind
+from msb_identity.sso.session import NO_LEVEL, SubjectKind
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from msb_identity.foundation.protect import Protector
     from msb_identity.foundation.store import Store
     from msb_identity.people.firms import Firms
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
 
 NAME_DOMAIN = "sign-in-name"
 """The domain of the HMACs that stand for names where attempts are counted."""
-NO_LEVEL = 0
-"""The real-name level of accounts that are no natural person's: below every level of a scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,12 @@ class Directory(Protocol):
     def get(self, subject_id: str) -> Subject | None:
         """Give an account that may sign in, by its id."""
 
+    def by_code(self, subject_id: str, name: str, *, known: bool, now: datetime) -> Subject | None:
+        """Give an account as a code that was sent to that name admits to it.
+
+        known: whether the account's owner is signed in otherwise, at a level of its own.
+        """
+
     def personal_texts(self, subject_id: str) -> tuple[str, ...]:
         """Give the numbers and names of an account that its password must not be made of."""
 
@@ -108,6 +114,22 @@ class PeopleDirectory:
         """Find a person by the account's id, or the id of one that was merged into it."""
         found = self._accounts.get(subject_id)
         return None if found is None else Subject(found.id, self.kind, found.level)
+
+    def by_code(self, subject_id: str, name: str, *, known: bool, now: datetime) -> Subject | None:
+        """Give a person; of one above the lowest level by a declared number, without that level.
+
+        Where the code tells no less than the account rests on, or its owner is known otherwise, it
+        proves the number.
+        """
+        found, number = self._accounts.get(subject_id), Identifier.of(IdentifierKind.MOBILE, name)
+        held = None if found is None else found.held(number)
+        if found is None or held is None:
+            return None
+        if not held.is_verified:
+            if found.level > self._accounts.scale.lowest and not known:
+                return Subject(found.id, self.kind, NO_LEVEL)
+            self._accounts.link(found.id, number, method="sms", now=now)
+        return Subject(found.id, self.kind, found.level)
 
     def personal_texts(self, subject_id: str) -> tuple[str, ...]:
         """Give the name and all numbers."""
@@ -145,6 +167,10 @@ class StaffDirectory:
             return None
         return Subject(found.id, self.kind, NO_LEVEL)
 
+    def by_code(self, subject_id: str, name: str, *, known: bool, now: datetime) -> Subject | None:  # noqa: ARG002 - the protocol's
+        """Give a member of staff: `find` takes proven numbers alone."""
+        return self.get(subject_id)
+
     def personal_texts(self, subject_id: str) -> tuple[str, ...]:
         """Give name and number."""
         found = self._members.get(subject_id)
@@ -162,11 +188,12 @@ class StaffByMobile(StaffDirectory):
         return self._protector.index(NAME_DOMAIN, cbor.encode(["staff mobile", value]))
 
     def find(self, name: str) -> str | None:
-        """Find a member of staff; none where a person is several of them."""
+        """Find a member of staff by a proven number; none where a person is several of them."""
         identifier = Identifier.of(IdentifierKind.MOBILE, name)
         with self._store.read() as connection:
             row = find_holder(connection, self._protector.indexes(connection), identifier)
-            person = "" if row is None else row["person_id"]
+            is_proven = row is not None and row["verified_method"] is not None
+            person = row["person_id"] if row is not None and is_proven else ""
             theirs = (staff.c.person_id == person) & staff.c.left_at.is_(None)
             found = connection.scalars(select(staff.c.id).where(theirs).limit(2)).all()
         return str(found[0]) if len(found) == 1 else None
@@ -198,6 +225,10 @@ class FirmDirectory:
         if found is None or found.closed_at is not None:
             return None
         return Subject(found.id, self.kind, NO_LEVEL)
+
+    def by_code(self, subject_id: str, name: str, *, known: bool, now: datetime) -> Subject | None:  # noqa: ARG002 - the protocol's
+        """Give none: firms are sent no codes."""
+        return None
 
     def personal_texts(self, subject_id: str) -> tuple[str, ...]:
         """Give name and credit code."""

@@ -269,7 +269,7 @@ def _missing(
     if parts.assurance.rank(seen.acr) < parts.assurance.rank(wanted.acr):
         return Reason.STRONGER_SIGN_IN
     if parts.subjects.level(session, now=now) < wanted.level:
-        return Reason.HIGHER_LEVEL
+        return Reason.STRONGER_SIGN_IN if session.is_tentative else Reason.HIGHER_LEVEL
     return None
 
 

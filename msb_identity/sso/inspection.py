@@ -15,6 +15,7 @@ from msb_identity.sso.clients import Authentication
 from msb_identity.sso.http import json_response
 from msb_identity.sso.parts import Endpoint
 from msb_identity.sso.scopes import OPENID
+from msb_identity.sso.session import NO_LEVEL
 from msb_identity.sso.tokens import TokenVerifier
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 MAX_TOKEN_CHARS = 8_000
 _INACTIVE = {"active": False}
+
+_LEVEL = "real_name_level"
 
 
 def introspect(parts: Parts, request: WebRequest, *, now: datetime) -> WebResponse:
@@ -90,6 +93,9 @@ def userinfo(parts: Parts, request: WebRequest, *, now: datetime) -> WebResponse
     known = parts.subjects.claims(verified, now=now)
     names = {name for word in verified.scope for name in _claims_of(parts, word)}
     shown = {name: value for name, value in known.items() if name in names}
+    session = parts.sessions.get(verified.session_id)
+    if _LEVEL in shown and (session is None or session.is_tentative):
+        shown[_LEVEL] = NO_LEVEL
     return json_response({**shown, "sub": verified.subject, **_actor(verified)})
 
 

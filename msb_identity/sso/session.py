@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 SESSION_LIFE = timedelta(hours=12)
+NO_LEVEL = 0
+"""Below every real-name level: of staff and firms, and of a person's session `is_tentative`."""
 TOUCH_STEP = timedelta(minutes=1)
 """A session in use is written at most this often: so much too early it may go idle."""
 
@@ -79,6 +81,15 @@ class Session:
     def is_live(self, now: datetime | None = None) -> bool:
         """Whether the session was neither ended nor over at that time, as far as was known."""
         return self.ended_at is None and aware(now) < self.ends_at
+
+    @property
+    def is_tentative(self) -> bool:
+        """Whether it began with a code sent to a number that was declared and never proven.
+
+        Whoever holds that number need not be the person whom the account's level speaks of: none of
+        it counts until something else of the account's is shown.
+        """
+        return self.subject_kind is SubjectKind.PERSON and self.level == NO_LEVEL
 
     @property
     def ends_at(self) -> datetime:

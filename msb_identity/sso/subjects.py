@@ -43,8 +43,11 @@ class StoredSubjects:
         self._mandates, self._staff = mandates, staff
 
     def level(self, session: Session, *, now: datetime) -> int:
-        """Give a person's level now, as evidence ends; of staff that of its session."""
-        if session.subject_kind is not SubjectKind.PERSON:
+        """Give a person's level now, as evidence ends; of staff that of its session.
+
+        A tentative session has none of the person's.
+        """
+        if session.subject_kind is not SubjectKind.PERSON or session.is_tentative:
             return session.level
         person = self._accounts.get(session.subject, now=now)
         return self._accounts.scale.lowest if person is None else person.level
@@ -65,7 +68,8 @@ class StoredSubjects:
         mandate_id: str | None = None,
     ) -> Standing | None:
         """Give by what mandate a person acts for a firm in a matter; None: by none, or as staff."""
-        if session.subject_kind is not SubjectKind.PERSON or self._mandates is None:
+        is_person = session.subject_kind is SubjectKind.PERSON and not session.is_tentative
+        if not is_person or self._mandates is None:
             return None
         try:
             mandate = self._mandates.require(

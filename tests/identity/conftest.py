@@ -13,7 +13,7 @@ import pytest
 
 from msb_identity.foundation.protect import Protector
 from msb_identity.foundation.store import Store
-from msb_identity.people import Accounts
+from msb_identity.people import Accounts, Identifier, IdentifierKind
 from msb_identity.signin.sms import SmsSignIn
 from msb_identity.sso.sessions import Session, Sessions
 from msb_identity.tables import TABLES
@@ -66,6 +66,11 @@ class World:
         return self.accounts.register(
             name=NAME, identity_number=NUMBER, mobile=MOBILE, level=3, method="counter", now=NOW
         )
+
+    def register_proven(self) -> Person:
+        """The same, whose mobile number was proven too."""
+        mobile = Identifier.of(IdentifierKind.MOBILE, MOBILE)
+        return self.accounts.link(self.register().id, mobile, method="sms", now=NOW)
 
     def bytes_on_disk(self) -> bytes:
         """All of the database: its file, its log of writes, its index; or what a dump shows."""

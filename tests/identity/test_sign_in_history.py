@@ -7,7 +7,10 @@ import pytest
 from sqlalchemy import func, select
 
 from msb_identity.errors import ProtectionError, SignInRefused
+from msb_identity.foundation.audit import Audit
 from msb_identity.foundation.rotation import reseal
+from msb_identity.foundation.text import showable
+from msb_identity.signin.desk import SignInDesk, Tried
 from msb_identity.signin.history import NOBODY, SEALED, SignInHistory, sign_ins
 from msb_identity.signin.subjects import Origin
 
@@ -118,3 +121,15 @@ def test_every_method_writes_what_happened_to_the_owner(world: World) -> None:
     found = sorted((one.method, one.outcome, one.place) for one in history.page(person.id))
     assert found == [("sms", "code-refused", "包头"), ("sms", "ok", "包头")]
     assert len(history.page(NOBODY)) == 1
+
+
+@pytest.mark.parametrize("address", ["x" * 10_000, "a\0b", "\ud800", "\u202e192.0.2.1", ""])
+def test_an_address_of_whatever_kind_is_recorded_as_far_as_it_can_be_shown(
+    world: World, address: str
+) -> None:
+    audit = Audit(world.store, world.protector, writer="test")
+    desk = SignInDesk(world.store, world.protector, audit=audit)
+    tried = Tried("pwd", "somebody", None, Origin(address))
+    desk.write(tried, "password-refused", now=world.now)
+    (record,) = desk.history.page(NOBODY)
+    assert record.address == showable(address[:200])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from msb_identity.errors import IdentifierRefused, SignInRefused
+from msb_identity.people import Identifier, IdentifierKind
 from msb_identity.people.departments import Departments
 from msb_identity.people.firms import Firms
 from msb_identity.people.staff import Staff
@@ -20,12 +21,14 @@ from msb_identity.signin.subjects import (
     Subject,
 )
 from msb_identity.sso.sessions import Sessions, SubjectKind
+from tests.identity.conftest import MOBILE
 
 if TYPE_CHECKING:
     from msb_identity.people.staff import StaffMember
     from msb_identity.sso.sessions import NewSession
     from tests.identity.conftest import World
 
+MOBILE_ID = Identifier.of(IdentifierKind.MOBILE, MOBILE)
 HOME, GOOD = "192.0.2.1", "a wide sky over grass"
 CODE = "91150100MA0N000000"
 
@@ -106,6 +109,8 @@ def test_staff_sign_in_by_the_mobile_number_of_the_person_they_are(
 ) -> None:
     person = world.register()
     member = employ(world, staff, "A1", person.id)
+    assert StaffByMobile(world.store, world.protector, staff).find(world.mobile) is None
+    world.accounts.link(person.id, MOBILE_ID, method="sms", now=world.now)
     directory = StaffByMobile(world.store, world.protector, staff)
     sms = SmsSignIn(world.store, world.protector, directory, world.sender)
     sms.request_code(world.mobile, address=HOME, now=world.now)
@@ -118,7 +123,7 @@ def test_staff_sign_in_by_the_mobile_number_of_the_person_they_are(
 
 
 def test_a_person_who_is_several_members_of_staff_says_which(world: World, staff: Staff) -> None:
-    person = world.register()
+    person = world.register_proven()
     members = [employ(world, staff, number, person.id) for number in ("A1", "A2")]
     directory = StaffByMobile(world.store, world.protector, staff)
     assert directory.find(world.mobile) is None

@@ -9,9 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 
-from msb_identity.errors import IdentifierRefused, SignInRefused
+from msb_identity.errors import IdentifierRefused, SignInRefused, StepUpRequired
+from msb_identity.signin.hashing import HashCost, Hasher
 from msb_identity.signin.limits import microseconds
+from msb_identity.signin.passwords import Passwords
 from msb_identity.signin.sms import ConsoleSender, SmsSignIn, sms_codes
+from msb_identity.signin.stepup import require
+from msb_identity.sso.subjects import StoredSubjects
 from tests.identity.conftest import plain
 
 if TYPE_CHECKING:
@@ -49,8 +53,49 @@ def other_than(code: str, number: int = 1) -> str:
     return f"{(int(code) + number) % 1_000_000:06d}"
 
 
+def test_a_code_to_a_number_that_was_only_declared_brings_none_of_the_level(world: World) -> None:
+    """Mistyped at a counter, or given to another since: the holder need not be the person."""
+    person, hasher = world.register(), Hasher(HashCost(time=1, memory_kib=64, lanes=1))
+    passwords = Passwords(world.store, world.protector, world.accounts, hasher=hasher)
+    passwords.set(person.id, "a wide sky over grass", now=world.now)
+    code = request(world)
+    session = world.sms.sign_in(world.mobile, code, address=HOME, now=world.now)
+    assert (session.level, session.is_tentative) == (0, True)
+    with pytest.raises(StepUpRequired) as needed:
+        require(session, level=1, now=world.now)
+    assert ("pwd",) in needed.value.ways
+    with pytest.raises(SignInRefused) as refused:
+        passwords.reset(session, "another wide sky", now=world.now)
+    assert refused.value.code == "sign-in-again"
+    subjects = StoredSubjects(world.accounts)
+    assert subjects.level(session, now=world.now) == 0
+    held = world.accounts.get(person.id)
+    assert held is not None
+    assert sorted(one.is_verified for one in held.identifiers) == [False, True]
+    # Something else of the account's gives the level, and then a code proves the number.
+    both = passwords.sign_in(
+        world.mobile, "a wide sky over grass", address=HOME, session=session, now=world.now
+    )
+    assert (both.sid, both.level) == (session.sid, 3)
+    later = world.now + 2 * MINUTE
+    code = request(world, now=later)
+    world.sms.sign_in(world.mobile, code, address=HOME, session=both, now=later)
+    late = later + 2 * MINUTE
+    alone = world.sms.sign_in(world.mobile, request(world, now=late), address=HOME, now=late)
+    assert alone.level == 3
+
+
+def test_a_code_proves_the_number_of_whom_nothing_else_is_known(world: World) -> None:
+    person = world.accounts.register(name="李四", mobile=world.mobile, now=world.now)
+    session = world.sms.sign_in(world.mobile, request(world), address=HOME, now=world.now)
+    assert (session.level, session.is_tentative) == (1, False)
+    held = world.accounts.get(person.id)
+    assert held is not None
+    assert held.identifiers[0].verified_method == "sms"
+
+
 def test_the_right_code_makes_a_session(world: World) -> None:
-    person = world.register()
+    person = world.register_proven()
     code = request(world)
     session = world.sms.sign_in(
         world.mobile, code, address=HOME, device="Firefox \x1b[31m 微信", now=world.now + MINUTE
