@@ -47,6 +47,8 @@ MAX_AGE_SECONDS = 10**9
 CONTINUED = "continued"
 """The parameter that says, under our MAC, since when a request has waited for a sign-in."""
 CONTINUATION_LIFE = timedelta(hours=1)
+RETURN_WITHIN = timedelta(minutes=5)
+"""How soon a browser is back after its sign-in, of two methods even, where `max_age` is shorter."""
 CONTINUATION_DOMAIN = "authorize-continued"
 _ALMOST_A_SECOND = timedelta(microseconds=999_999)
 _FORGOTTEN = frozenset({CONTINUED, "login_hint"})
@@ -282,7 +284,9 @@ def _shown_since(wanted: _Wanted, now: datetime) -> datetime | None:
         return None
     # Rounded up: sessions know whole seconds, rounded down.
     youngest = from_seconds(seconds(now - wanted.max_age + _ALMOST_A_SECOND))
-    return min(youngest, waiting or youngest)
+    if waiting is None:
+        return youngest
+    return min(youngest, max(waiting, from_seconds(seconds(now - RETURN_WITHIN))))
 
 
 def _with_code(

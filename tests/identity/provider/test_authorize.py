@@ -278,6 +278,23 @@ def test_a_fresh_sign_in_is_asked_for_once_and_only_a_fresh_one_will_do(
     assert _needed(sso.provider.authorize(again, fresh, too_late)).reason is Reason.FRESH_SIGN_IN
 
 
+@pytest.mark.parametrize("minutes", [5, 6])
+def test_to_wait_with_coming_back_makes_no_old_sign_in_fresh(
+    sso: ProviderWorld, minutes: int
+) -> None:
+    sso.register()
+    needed = _needed(sso.authorize(None, max_age="60"))
+    signed_in = NOW + timedelta(minutes=1)
+    session = sso.sign_in(now=signed_in)
+    back_at = signed_in + timedelta(minutes=minutes)
+    answer = sso.provider.authorize(_go_on(needed), session, back_at)
+    assert isinstance(answer, WebResponse) is (minutes == 5)
+    if minutes == 6:
+        again = _go_on(_needed(answer))
+        anew = sso.sign_in(now=back_at)
+        assert isinstance(sso.provider.authorize(again, anew, back_at), WebResponse)
+
+
 @pytest.mark.parametrize("changed", [{"prompt": "login"}, {"max_age": "60"}])
 def test_each_method_of_a_fresh_and_strong_sign_in_is_fresh(
     sso: ProviderWorld, changed: dict[str, str]
