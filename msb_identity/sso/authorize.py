@@ -71,6 +71,7 @@ class Reason(StrEnum):
 
     NO_SESSION = "no-session"
     FRESH_SIGN_IN = "fresh-sign-in"
+    OTHER_ACCOUNT = "other-account"
     STRONGER_SIGN_IN = "stronger-sign-in"
     HIGHER_LEVEL = "higher-level"
 
@@ -80,6 +81,7 @@ class SignInNeeded:
     """The application's own pages are to come first.
 
     reason: what is missing; `HIGHER_LEVEL` is a matter of the account (实名), not of this sign-in.
+    `OTHER_ACCOUNT`: whoever signs in now begins a session of his own, and the one there is ends.
     return_to: path and query, below the issuer's host, to send the browser to afterwards.
     acr: the authentication level (认证等级) that will do, "" where any does. level: the real-name
     level (实名等级). max_age: how old the sign-in may be. login_hint: what the portal believes the
@@ -262,12 +264,13 @@ def _missing(
     """Say what the session lacks of what is wanted, the first thing first."""
     if session is None or not session.is_live(now):
         return Reason.NO_SESSION
+    if wanted.hint is not None and wanted.hint.person_id != session.subject:
+        return Reason.OTHER_ACCOUNT  # that of the person whom the portal means
     since = _shown_since(wanted, now)
     seen = session if since is None else fresh(session, since, assurance=parts.assurance)
     if seen is None:
-        return Reason.FRESH_SIGN_IN
-    if wanted.hint is not None and wanted.hint.person_id != session.subject:
-        return Reason.FRESH_SIGN_IN  # of the person whom the portal means
+        chooses = "select_account" in wanted.prompts
+        return Reason.OTHER_ACCOUNT if chooses else Reason.FRESH_SIGN_IN
     if parts.assurance.rank(seen.acr) < parts.assurance.rank(wanted.acr):
         return Reason.STRONGER_SIGN_IN
     if parts.subjects.level(session, now=now) < wanted.level:

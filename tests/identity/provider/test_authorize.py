@@ -383,6 +383,10 @@ def test_a_hint_of_somebody_else_asks_for_that_person(sso: ProviderWorld) -> Non
     answer = sso.authorize(other, id_token_hint=hint, prompt="none")
     assert isinstance(answer, WebResponse)
     assert back(answer)["error"] == "login_required"
+    assert _needed(sso.authorize(other, id_token_hint=hint)).reason is Reason.OTHER_ACCOUNT
+    choice = _needed(sso.authorize(mine, prompt="select_account"))
+    assert choice.reason is Reason.OTHER_ACCOUNT
+    assert isinstance(sso.provider.authorize(_go_on(choice), other, NOW), WebResponse)
     access = sso.tokens(portal, mine)["access_token"]
     refused = sso.authorize(mine, id_token_hint=access)
     assert isinstance(refused, WebResponse)
