@@ -13,7 +13,7 @@ from _scan_pages import ScanPages
 
 from msb_identity.errors import MsbError, OAuthRefused, SignInRefused
 from msb_identity.sso.http import WebRequest, WebResponse, redirect
-from msb_identity.sso.provider import SignInNeeded, SignOutNeeded
+from msb_identity.sso.provider import Reason, SignInNeeded, SignOutNeeded
 from msb_identity.web.cookies import drop_cookie, read_cookie, set_cookie
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class Site:
         status: int = 200,
     ) -> WebResponse:
         """Show the ways to sign in; `to` is where the browser goes on afterwards."""
-        if needed is None and to.startswith("/authorize?"):
+        if needed is None:
             needed = self._needed(to)
         way = way or dict(visit.request.query).get("way", "sms")
         hidden = {"mark": self._mark(visit), "to": to}
@@ -159,9 +159,11 @@ class Site:
         portal = "" if needed is None else needed.redirect_address
         return self._page(("登录", "Sign in"), content, status=status, returns_to=portal)
 
-    def _needed(self, to: str) -> SignInNeeded | None:
+    def _needed(self, to: str, session: Session | None = None) -> SignInNeeded | None:
         """Ask the provider once more what it waits for, so that nothing is taken from a form."""
-        answered = self._is.provider.handle(_request_for(to), None)
+        if not to.startswith("/authorize?"):
+            return None
+        answered = self._is.provider.handle(_request_for(to), session)
         return answered if isinstance(answered, SignInNeeded) else None
 
     def _by_password(self, visit: Visit, fields: Parameters) -> WebResponse:
@@ -212,13 +214,17 @@ class Site:
         way: str,
         sign_in: Callable[[Session | None], NewSession],
     ) -> WebResponse:
-        """Sign in and go on; a session that is there already is made stronger."""
+        """Sign in and go on; a session that is there already is made stronger, or gives way."""
         to = _local(fields.get("to", ""))
+        needed, there = self._needed(to, visit.session), visit.session
+        gives_way = needed is not None and needed.reason is Reason.OTHER_ACCOUNT
         try:
-            session = sign_in(visit.session)
+            session = sign_in(None if gives_way else there)
         except MsbError as error:
             said, name = _refusal(error), fields.get("name", "")
             return self._sign_in_page(visit, to, way=way, name=name, said=said, status=403)
+        if gives_way and there is not None:
+            self._is.sessions.end(there.sid)
         return _signed_in(session.secret, to)
 
     def _cancel(self, _visit: Visit, fields: Parameters) -> WebResponse:
@@ -333,6 +339,7 @@ def _why(needed: SignInNeeded | None) -> str:
     asked = {
         "stronger-sign-in": ("需要再用一种方式验证身份", "One more proof of who you are is needed"),
         "fresh-sign-in": ("请重新验证身份", "Please sign in once more"),
+        "other-account": ("请登录要使用的账号", "Please sign in with the account that is meant"),
         "higher-level": (
             "您的实名等级不足，请到窗口办理",
             "Your real-name level is too low: see a counter",

@@ -43,6 +43,16 @@ def add_client_commands(areas: Any) -> None:  # noqa: ANN401 - argparse's own ty
         help="客户端密钥写入此新文件（0600）/ the new file that its secret is written to (0600)",
     )
     add.set_defaults(command=_add)
+    change = actions.add_parser("change", help="变更 / change one", description=_change.__doc__)
+    change.add_argument("client", metavar="ID", help="客户端编号 / the client's id")
+    change.add_argument("file", metavar="FILE|-", help="新的登记内容 / its new registration, TOML")
+    change.add_argument(
+        "--secret",
+        metavar="FILE",
+        type=Path,
+        help="换发新密钥，写入此新文件（0600）/ give it a new secret, written to this new file",
+    )
+    change.set_defaults(command=_change)
     show = actions.add_parser("show", help="显示 / show one", description=_show.__doc__)
     show.set_defaults(command=_show)
     listing = actions.add_parser("list", help="列出 / list them", description=_list.__doc__)
@@ -52,7 +62,7 @@ def add_client_commands(areas: Any) -> None:  # noqa: ANN401 - argparse's own ty
     end.set_defaults(command=_end)
     for action in (show, end):
         action.add_argument("client", metavar="ID", help="客户端编号 / the client's id")
-    for action in (add, show, listing, end):
+    for action in (add, change, show, listing, end):
         add_store_argument(action)
         add_keys_argument(action)
         action.add_argument("--json", action="store_true", help="输出 JSON / print JSON")
@@ -86,6 +96,38 @@ def _add(arguments: argparse.Namespace) -> int:
     if made is not None and not arguments.json:
         name = shown_name(str(arguments.secret))
         write_out(f"密钥已写入 {name}，不再显示 / the secret is in {name} and shown nowhere else")
+    return print_rows([_row(client)], as_json=arguments.json)
+
+
+def _change(arguments: argparse.Namespace) -> int:
+    """变更客户端的登记内容 / Register a client anew; what it was given before goes on.
+
+    With --secret the old secret opens nothing from now on.
+    """
+    from msb_identity.sso.clients import Clients, Registration
+
+    try:
+        registration = read_toml(arguments.file, Registration)
+        if registration.id != arguments.client:
+            zh, en = "文件中的 id 与所给编号不同", "the file is of another id"
+            raise CommandError(zh, en)
+        made = None
+        if arguments.secret is not None:
+            check_new_files(arguments.secret)
+            made = Clients.new_secret(registration)
+            if made is None:
+                way = registration.authentication.value
+                zh, en = f"{way} 不使用 --secret FILE", f"{way} has no use for --secret FILE"
+                raise CommandError(zh, en)
+        with open_identity(arguments) as opened:
+            clients = Clients(opened.store, audit=opened.audit)
+            if made is None:
+                client = clients.change(registration)
+            else:
+                with new_private_file(arguments.secret, made.encode() + b"\n"):
+                    client = clients.change(registration, secret=made)
+    except ClientRefused as refused:
+        raise CommandError(refused.zh, refused.en) from refused
     return print_rows([_row(client)], as_json=arguments.json)
 
 

@@ -47,6 +47,8 @@ MAX_AGE_SECONDS = 10**9
 CONTINUED = "continued"
 """The parameter that says, under our MAC, since when a request has waited for a sign-in."""
 CONTINUATION_LIFE = timedelta(hours=1)
+RETURN_WITHIN = timedelta(minutes=5)
+"""How soon a browser is back after its sign-in, of two methods even, where `max_age` is shorter."""
 CONTINUATION_DOMAIN = "authorize-continued"
 _ALMOST_A_SECOND = timedelta(microseconds=999_999)
 _FORGOTTEN = frozenset({CONTINUED, "login_hint"})
@@ -69,6 +71,7 @@ class Reason(StrEnum):
 
     NO_SESSION = "no-session"
     FRESH_SIGN_IN = "fresh-sign-in"
+    OTHER_ACCOUNT = "other-account"
     STRONGER_SIGN_IN = "stronger-sign-in"
     HIGHER_LEVEL = "higher-level"
 
@@ -78,6 +81,7 @@ class SignInNeeded:
     """The application's own pages are to come first.
 
     reason: what is missing; `HIGHER_LEVEL` is a matter of the account (实名), not of this sign-in.
+    `OTHER_ACCOUNT`: whoever signs in now begins a session of his own, and the one there is ends.
     return_to: path and query, below the issuer's host, to send the browser to afterwards.
     acr: the authentication level (认证等级) that will do, "" where any does. level: the real-name
     level (实名等级). max_age: how old the sign-in may be. login_hint: what the portal believes the
@@ -260,12 +264,13 @@ def _missing(
     """Say what the session lacks of what is wanted, the first thing first."""
     if session is None or not session.is_live(now):
         return Reason.NO_SESSION
+    if wanted.hint is not None and wanted.hint.person_id != session.subject:
+        return Reason.OTHER_ACCOUNT  # that of the person whom the portal means
     since = _shown_since(wanted, now)
     seen = session if since is None else fresh(session, since, assurance=parts.assurance)
     if seen is None:
-        return Reason.FRESH_SIGN_IN
-    if wanted.hint is not None and wanted.hint.person_id != session.subject:
-        return Reason.FRESH_SIGN_IN  # of the person whom the portal means
+        chooses = "select_account" in wanted.prompts
+        return Reason.OTHER_ACCOUNT if chooses else Reason.FRESH_SIGN_IN
     if parts.assurance.rank(seen.acr) < parts.assurance.rank(wanted.acr):
         return Reason.STRONGER_SIGN_IN
     if parts.subjects.level(session, now=now) < wanted.level:
@@ -282,7 +287,9 @@ def _shown_since(wanted: _Wanted, now: datetime) -> datetime | None:
         return None
     # Rounded up: sessions know whole seconds, rounded down.
     youngest = from_seconds(seconds(now - wanted.max_age + _ALMOST_A_SECOND))
-    return min(youngest, waiting or youngest)
+    if waiting is None:
+        return youngest
+    return min(youngest, max(waiting, from_seconds(seconds(now - RETURN_WITHIN))))
 
 
 def _with_code(

@@ -55,6 +55,11 @@ _SENTENCES = {
         "令牌密钥环中没有这种密钥，请先用 key rotate --kind 添加",
         "the ring of token keys has no key of that kind: key rotate --kind adds one",
     ),
+    "unknown": ("没有此客户端，或已停用", "there is no such client, or it was ended"),
+    "secret-needed": (
+        "该客户端还没有密钥，请用 --secret 生成",
+        "the client has no secret yet: make one with --secret",
+    ),
     "known": ("该客户端编号已登记过", "a client of this id is, or was, registered"),
 }
 

@@ -252,6 +252,39 @@ class Clients:
         client = Client(registration, from_seconds(seconds(moment)), None, kept)
         return client, given
 
+    def change(
+        self,
+        registration: Registration,
+        *,
+        secret: str | None = None,
+        now: datetime | None = None,
+    ) -> Client:
+        """Register a live client of this id anew; what it was given before goes on.
+
+        secret: a new one from `new_secret`, instead of the one it has; default that one.
+        ClientRefused as `register` does, where there is no such client (`unknown`), and where it
+        needs a secret and has none (`secret-needed`).
+        """
+        moment, client = aware(now), self.live(registration.id)
+        if client is None:
+            raise client_refused("unknown")
+        kept = client._secret_hash if secret is None else hash_secret(secret)  # noqa: SLF001 - ours
+        if registration.authentication not in SECRETS:
+            kept = None
+        elif kept is None:
+            raise client_refused("secret-needed")
+        changed = {
+            "registration": registration.model_dump_json(exclude_none=True),
+            "secret_hash": kept,
+        }
+        this = (clients.c.id == registration.id) & clients.c.ended_at.is_(None)
+        with self._store.write(locks=()) as connection:
+            self._check_fits(connection, registration)
+            if connection.execute(update(clients).where(this).values(changed)).rowcount == 0:
+                raise client_refused("unknown")
+            self._record(connection, "client.changed", registration.id, moment)
+        return Client(registration, client.registered_at, None, kept)
+
     @staticmethod
     def new_secret(registration: Registration) -> str | None:
         """Make a secret for a client that proves itself by one; None for any other."""

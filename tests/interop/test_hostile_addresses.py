@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from contextlib import closing
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin
 
 import httpx
 import pytest
 
+from msb_identity.foundation.protect import Protector
+from msb_identity.foundation.store import Store, file_url
+from msb_identity.people.accounts import Accounts
+from msb_identity.signin.desk import SignInDesk
+from msb_identity.signin.hashing import Hasher
+from msb_identity.signin.passwords import Passwords
 from msb_identity.sso.codes import challenge_of
+from msb_identity.sso.sessions import Sessions
+from msb_identity.tables import TABLES
 from tests.interop.running import PATIENCE, Browser
 
 if TYPE_CHECKING:
@@ -90,6 +99,32 @@ def test_who_says_yes_to_signing_out_comes_back_to_the_portal(world: World, meth
     else:
         page = browser.post(f"{world.issuer}/logout", asked)
     assert browser.submit(page, {}, BYE).url == f"{BYE}?state=s+1"
+
+
+def test_another_person_signs_in_where_the_portal_lets_the_account_be_chosen(world: World) -> None:
+    data, password = world.folder / "data", "correct-horse-battery"
+    with closing(Store.open(file_url(data / "store.sqlite"), *TABLES)) as store:
+        protector = Protector.from_folder(store, data / "keys")
+        accounts = Accounts(store, protector)
+        desk = SignInDesk(store, protector, sessions=Sessions(store))
+        person = accounts.register(name="李四", mobile="13900139000")
+        passwords = Passwords(store, protector, accounts, hasher=Hasher(), desk=desk)
+        passwords.set(person.id, password)
+        world.register("choosing", redirect_addresses=(BACK,))
+        browser, asked = Browser(), f"{world.issuer}{_ask('choosing', BACK)}"
+        world.sign_in(browser, asked, BACK)
+        first = browser.cookies["__Host-msb-session"]
+        page = browser.get(f"{asked}&prompt=select_account")
+        way = re.search(r'href="(/sign-in[^"]*way=password)"', page.text)
+        assert way is not None
+        page = browser.get(urljoin(page.url, way[1].replace("&amp;", "&")))
+        told = {"name": "13900139000", "password": password}
+        page = browser.submit(page, told, BACK)
+        assert page.url.startswith(BACK)
+        assert Sessions(store).by_secret(first) is None
+        now = Sessions(store).by_secret(browser.cookies["__Host-msb-session"])
+        assert now is not None
+        assert now.subject == person.id
 
 
 def test_an_idle_connection_holds_up_no_portal(portals: tuple[Started, Started]) -> None:

@@ -278,6 +278,23 @@ def test_a_fresh_sign_in_is_asked_for_once_and_only_a_fresh_one_will_do(
     assert _needed(sso.provider.authorize(again, fresh, too_late)).reason is Reason.FRESH_SIGN_IN
 
 
+@pytest.mark.parametrize("minutes", [5, 6])
+def test_to_wait_with_coming_back_makes_no_old_sign_in_fresh(
+    sso: ProviderWorld, minutes: int
+) -> None:
+    sso.register()
+    needed = _needed(sso.authorize(None, max_age="60"))
+    signed_in = NOW + timedelta(minutes=1)
+    session = sso.sign_in(now=signed_in)
+    back_at = signed_in + timedelta(minutes=minutes)
+    answer = sso.provider.authorize(_go_on(needed), session, back_at)
+    assert isinstance(answer, WebResponse) is (minutes == 5)
+    if minutes == 6:
+        again = _go_on(_needed(answer))
+        anew = sso.sign_in(now=back_at)
+        assert isinstance(sso.provider.authorize(again, anew, back_at), WebResponse)
+
+
 @pytest.mark.parametrize("changed", [{"prompt": "login"}, {"max_age": "60"}])
 def test_each_method_of_a_fresh_and_strong_sign_in_is_fresh(
     sso: ProviderWorld, changed: dict[str, str]
@@ -366,6 +383,10 @@ def test_a_hint_of_somebody_else_asks_for_that_person(sso: ProviderWorld) -> Non
     answer = sso.authorize(other, id_token_hint=hint, prompt="none")
     assert isinstance(answer, WebResponse)
     assert back(answer)["error"] == "login_required"
+    assert _needed(sso.authorize(other, id_token_hint=hint)).reason is Reason.OTHER_ACCOUNT
+    choice = _needed(sso.authorize(mine, prompt="select_account"))
+    assert choice.reason is Reason.OTHER_ACCOUNT
+    assert isinstance(sso.provider.authorize(_go_on(choice), other, NOW), WebResponse)
     access = sso.tokens(portal, mine)["access_token"]
     refused = sso.authorize(mine, id_token_hint=access)
     assert isinstance(refused, WebResponse)

@@ -263,6 +263,28 @@ def test_a_refused_registration_leaves_no_secret_behind(
     assert _command(sso, tmp_path, "add", str(file), "--secret", str(secret)) == 2
 
 
+def test_a_client_is_changed_and_given_a_new_secret_by_command(
+    sso: ProviderWorld, tmp_path: Path
+) -> None:
+    portal, session = sso.register(), sso.sign_in()
+    tokens = sso.tokens(portal, session)
+    file, secret = tmp_path / "portal.toml", tmp_path / "portal.secret"
+    file.write_text(f"{FILE}level = 9\n")
+    assert _command(sso, tmp_path, "change", "other", str(file)) == 2
+    assert _command(sso, tmp_path, "change", "portal", str(file)) == 0
+    assert sso.is_active(portal, tokens["access_token"])
+    changed = sso.clients.live("portal")
+    assert changed is not None
+    assert changed.registration.level == 9
+    assert error(sso.refresh(portal, tokens["refresh_token"])) == "invalid_grant"
+    assert _command(sso, tmp_path, "change", "portal", str(file), "--secret", str(secret)) == 0
+    assert error(sso.refresh(portal, tokens["refresh_token"]), 401) == "invalid_client"
+    anew = Portal(changed, secret.read_text().strip())
+    assert sso.is_active(anew, tokens["access_token"])
+    assert sso.clients.end("portal", sso.cutoffs, now=NOW)
+    assert _command(sso, tmp_path, "change", "portal", str(file)) == 2
+
+
 def test_a_client_of_keys_needs_no_file(
     sso: ProviderWorld, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
