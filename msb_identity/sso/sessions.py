@@ -109,7 +109,7 @@ class Sessions:
         _check_methods(amr)
         began = from_seconds(seconds(aware(now)))
         session = NewSession(
-            sid=secrets.token_urlsafe(_SID_BYTES),
+            sid=_new_sid(),
             subject=subject,
             level=level,
             acr=acr,
@@ -253,6 +253,13 @@ class Sessions:
 
 
 _ENDED = ("session-ended", "登录会话已结束，请重新登录", "the session has ended: sign in again")
+
+
+def _new_sid() -> str:
+    """Make the name of a session; none begins with "-", which commands take for an option."""
+    while (sid := secrets.token_urlsafe(_SID_BYTES)).startswith("-"):
+        pass
+    return sid
 
 
 def _check_methods(amr: tuple[str, ...]) -> None:

@@ -57,6 +57,14 @@ def test_sids_hold_128_random_bits(world: World) -> None:
     assert {len(sid) for sid in sids} == {22}
 
 
+def test_a_sid_is_never_taken_for_an_option_of_a_command(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = iter(["-" + "A" * 21, "A" * 22, "B" * 43])
+    monkeypatch.setattr("secrets.token_urlsafe", lambda _: next(drawn))
+    assert start(world).sid == "A" * 22
+
+
 @pytest.mark.parametrize(
     ("after", "live"),
     [
