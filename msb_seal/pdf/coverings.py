@@ -137,7 +137,9 @@ def find_overwritten(
     try:
         if asked := _asked(filled, now):
             data = now.file.data[: now.end]
-            for told in drawings.ask("overwritten", data, before=before.end, asked=asked):
+            counts = _counts(now)
+            given = {"before": before.end, "asked": asked, "counts": counts}
+            for told in drawings.ask("overwritten", data, **given):
                 yield f"filled in over what page {told} shows"
     except PdfRefused as error:
         yield f"what is under the filled fields cannot be drawn ({error.en})"
@@ -154,6 +156,14 @@ def _asked(filled: Sequence[Filled], now: Revision) -> dict[str, list[tuple[int,
                 here += [(index, False, box) for box in widgets[value].letters]
                 here += [(index, True, box) for box in widgets[value].marks]
     return asked
+
+
+def _counts(now: Revision) -> dict[str, int]:
+    """Give how many annotations each page has."""
+    return {
+        str(number): len(now.array(now.dictionary(page).get("Annots")))
+        for page, number in pages_of(now).items()
+    }
 
 
 def _meet(one: Corners, other: Corners) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from PIL import ImageChops, ImageStat
 
-from msb_seal.pdf.drawn.pages import Corners, draw, in_picture, opened
+from msb_seal.pdf.drawn.pages import Corners, draw, in_picture, opened, remove_annotations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,20 +63,30 @@ def find_hidden(
 
 
 def find_overwritten(
-    data: bytes, *, before: int, asked: Mapping[str, Sequence[tuple[int, bool, Corners]]]
+    data: bytes,
+    *,
+    before: int,
+    counts: Mapping[str, int],
+    asked: Mapping[str, Sequence[tuple[int, bool, Corners]]],
 ) -> list[str]:
     """Say which pages show something under what was filled in.
 
-    before: as for find_hidden. asked: by a page's number, from 0: the place of a widget among the
-    page's annotations, whether it shows a mark, and the rectangle of its letters or mark.
+    before: as for find_hidden. counts: how many annotations pages have. asked: by a page's number,
+    from 0: the place of a widget among the page's annotations, whether it shows a mark, and the
+    rectangle of its letters or mark.
     Raises PdfRefused if the pages cannot be drawn.
     """
     found = []
-    with opened(data[:before]) as first, opened(data) as second, opened(data) as without:
-        for key, filled in list(asked.items())[:MAX_PAGES]:
+    pages = list(asked.items())[:MAX_PAGES]
+    without = opened(data, with_forms=False)
+    with opened(data[:before]) as first, opened(data) as second, without as third:
+        for key, filled in pages:
+            places = sorted({index for index, _, _ in filled})
+            remove_annotations(third, int(key), counts[key], places)
+        third.init_forms()
+        for key, filled in pages:
             number = int(key)
-            hidden = {index for index, _, _ in filled}
-            bare, where = draw(without, number, _PIXELS_PER_MM, without=hidden)
+            bare, where = draw(third, number, _PIXELS_PER_MM)
             letters = [in_picture(where, box) for _, is_mark, box in filled if not is_mark]
             marks = [in_picture(where, box) for _, is_mark, box in filled if is_mark]
             inside = [(x1 + 3, y1 + 3, x2 - 3, y2 - 3) for x1, y1, x2, y2 in marks]
