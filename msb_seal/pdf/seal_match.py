@@ -258,15 +258,18 @@ def _compare_pixels(
             if opacity.mode != "L":
                 return None
             shown = shown.convert("RGBA")
-            shown.putalpha(opacity.pixels().resize(samples.size))
+            clear = opacity.pixels()
+            shown.putalpha(clear if clear.size == shown.size else clear.resize(shown.size))
     except (PdfRefused, DrawingRefused):
         return None
-    return compare(on_white(shown), own)
+    if (shown.mode, shown.size) == (own.mode, own.size) and shown.tobytes() == own.tobytes():
+        return Likeness.SAME  # as our own writer leaves it
+    return compare(on_white(shown), on_white(own))
 
 
 @lru_cache(maxsize=16)
 def _seal_pixels(picture: SealPicture) -> Pillow.Image:
-    """Give a seal's own picture, put on white; PdfRefused where nobody can draw it here."""
+    """Give a seal's own picture; PdfRefused where nobody can draw it here."""
     from msb_seal.ofd.stamps import picture_as_png
 
     try:
@@ -275,10 +278,11 @@ def _seal_pixels(picture: SealPicture) -> Pillow.Image:
         if image.width * image.height > MAX_PICTURE_PIXELS:
             message = "a seal's picture with too many pixels"
             raise DrawingRefused(message)
-        return on_white(image.pixels)
+        pixels = image.pixels
     except MsbError as error:
         code = "unsupported"
         raise PdfRefused(code, "印模无法读取", f"the seal's picture: {error}") from error
+    return pixels
 
 
 def _draw(seen: _Found, picture: SealPicture, looks: SealLooks) -> None:
@@ -293,7 +297,7 @@ def _draw(seen: _Found, picture: SealPicture, looks: SealLooks) -> None:
             return
         widgets.append((*place, box))
     written = io.BytesIO()
-    _seal_pixels(picture).save(written, "PNG")
+    on_white(_seal_pixels(picture)).save(written, "PNG")
     revision = looks.revision
     likenesses = ask(
         "looks",
