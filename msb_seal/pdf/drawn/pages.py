@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pypdfium2
-from pypdfium2.raw import FPDFPage_GetAnnotCount, FPDFPage_RemoveAnnot
 import pypdfium2.raw as pdfium
+from pypdfium2.raw import FPDFPage_GetAnnotCount, FPDFPage_RemoveAnnot
 
 from msb_seal.errors import PdfRefused
 
