@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pypdfium2
-import pypdfium2.raw as pdfium
 from pypdfium2.raw import FPDFPage_GetAnnotCount, FPDFPage_RemoveAnnot
 
 from msb_seal.errors import PdfRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from PIL.Image import Image
 
@@ -68,22 +67,10 @@ def remove_annotations(
 
 
 def draw(
-    document: pypdfium2.PdfDocument,
-    number: int,
-    pixels_per_mm: float,
-    *,
-    without: Collection[int] = (),
+    document: pypdfium2.PdfDocument, number: int, pixels_per_mm: float
 ) -> tuple[Image, pypdfium2.PdfPosConv]:
-    """Draw a page with its annotations; give where points of the page lie in the picture, too.
-
-    without: annotations, by their place in the page's list from 0, that are not drawn, for as long
-    as the document is open.
-    """
+    """Draw a page with its annotations; give where points of the page lie in the picture, too."""
     page = document[number]
-    for index in without:
-        annotation = pdfium.FPDFPage_GetAnnot(page, index)
-        pdfium.FPDFAnnot_SetFlags(annotation, pdfium.FPDF_ANNOT_FLAG_HIDDEN)
-        pdfium.FPDFPage_CloseAnnot(annotation)
     scale = pixels_per_mm / POINTS_PER_MM
     width, height = page.get_size()
     if not 0 < width * height * scale * scale <= MAX_PAGE_PIXELS:
