@@ -29,7 +29,7 @@ from tests.identity.authorities import NOW
 from tests.seal.archives import MINIMAL, archive
 from tests.seal.makers import world
 from tests.seal.ofd_documents import checked, sealed, unsealed
-from tests.seal.pdf_documents import picture, plain
+from tests.seal.pdf_documents import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -178,7 +178,7 @@ def open_batch(folder: Path, reservation: str) -> Iterator[DocumentBatch]:
     key = open_key_file((folder / "key.pem").read_bytes()).key
     certificate = Certificate.load((folder / "cert.der").read_bytes())
     seal = parse_seal((folder / "seal.esl").read_bytes())
-    yield DocumentBatch(KeySealer(seal, certificate, key), PLACES, picture=picture())
+    yield DocumentBatch(KeySealer(seal, certificate, key), PLACES)
 
 
 @pytest.fixture

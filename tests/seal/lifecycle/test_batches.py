@@ -23,7 +23,7 @@ from tests.seal.archives import archive
 from tests.seal.makers import world
 from tests.seal.ofd_documents import document, unsealed
 from tests.seal.ofd_steps import codes
-from tests.seal.pdf_documents import picture, plain
+from tests.seal.pdf_documents import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,7 +123,7 @@ def run(kept: Kept, record: str, jobs: list[FileJob], **changes: Any) -> list[Fi
             return sign(to_sign, **given)
 
         inner.sign = dying  # type: ignore[method-assign]
-        yield DocumentBatch(inner, PLACES, picture=picture())
+        yield DocumentBatch(inner, PLACES)
 
     output = jobs[0].target.parent
     found = seal_many(
