@@ -2,53 +2,58 @@
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from msb_identity.commands.audit import add_audit_commands
-from msb_identity.commands.certificates import add_certificate_commands
-from msb_identity.commands.clients import add_client_commands
-from msb_identity.commands.keys import add_key_commands
-from msb_identity.commands.organisations import add_organisation_commands
-from msb_identity.commands.people import add_people_commands
-from msb_identity.commands.ring import add_jwks_command
-from msb_identity.commands.sessions import add_session_commands
-from msb_identity.commands.store import add_store_commands
-from msb_identity.commands.tokens import add_token_commands
-from msb_identity.foundation.commands import CommandParser, run
+from msb_identity.foundation.commands import EXIT_STATUS, CommandParser, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_EXIT_STATUS = (
-    "退出码 / exit status: 0 有效 valid, 1 无效 invalid, 3 无法判定 indeterminate,"
-    " 2 用法错误或文件无法读取 called wrongly or unreadable file"
-)
+_AREAS = {
+    "key": "keys",
+    "ca": "certificates",
+    "cert": "certificates",
+    "token": "tokens",
+    "jwks": "ring",
+    "client": "clients",
+    "person": "people",
+    "firm": "organisations",
+    "mandate": "organisations",
+    "department": "organisations",
+    "staff": "organisations",
+    "session": "sessions",
+    "audit": "audit",
+    "store": "store",
+}
+"""Each area, and the module that has it: only that one is loaded, so that keys and tokens are
+checked without a database."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run msb-identity with these arguments (default: the process's own); give the exit status."""
+    return run(lambda: _main(argv))
+
+
+def _main(argv: Sequence[str] | None) -> int:
+    """Parse and do; inside `run`, since the areas' modules take a moment to load."""
+    given = sys.argv[1:] if argv is None else list(argv)
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = _parser(given).parse_args(given)
     except SystemExit as stop:  # --help, or an error that argparse has already told
         return stop.code if isinstance(stop.code, int) else 0
-    return run(lambda: int(arguments.command(arguments)))
+    return int(arguments.command(arguments))
 
 
-def _parser() -> CommandParser:
+def _parser(given: Sequence[str]) -> CommandParser:
     parser = CommandParser(
         prog="msb-identity",
-        description="身份：密钥、证书、令牌、审计 / identity: keys, certificates, tokens, audit",
-        epilog=_EXIT_STATUS,
+        description="身份：密钥、证书、令牌、人员 / keys, certificates, tokens, people",
+        epilog=EXIT_STATUS,
     )
     areas = parser.add_subparsers(metavar="AREA", required=True)
-    add_key_commands(areas)
-    add_certificate_commands(areas, _EXIT_STATUS)
-    add_token_commands(areas, _EXIT_STATUS)
-    add_jwks_command(areas)
-    add_client_commands(areas)
-    add_session_commands(areas)
-    add_audit_commands(areas)
-    add_store_commands(areas)
-    add_people_commands(areas)
-    add_organisation_commands(areas)
+    wanted = _AREAS.get(given[0]) if given else None
+    for area in dict.fromkeys(_AREAS.values()) if wanted is None else (wanted,):
+        import_module(f"msb_identity.commands.{area}").add_commands(areas)
     return parser

@@ -9,15 +9,11 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from msb_identity.foundation.commands import CommandParser, run
+from msb_identity.foundation.commands import EXIT_STATUS, CommandParser, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-EXIT_STATUS = (
-    "退出码 / exit status: 0 有效 valid, 1 无效 invalid, 3 无法判定 indeterminate,"
-    " 2 用法错误或文件无法读取 called wrongly or unreadable file"
-)
 _AREAS = {
     "picture": "picture",
     "make": "seals",

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from msb_identity.foundation.store import Store
 
 
-def add_audit_commands(areas: Any) -> None:  # noqa: ANN401 - argparse keeps its type to itself
+def add_commands(areas: Any) -> None:  # noqa: ANN401 - argparse keeps its type to itself
     """Add the area `audit` to a command's areas."""
     area = areas.add_parser("audit", help="审计日志 / the audit log")
     actions = area.add_subparsers(metavar="ACTION", required=True)

@@ -15,6 +15,7 @@ from msb_identity.commands.trust import (
 )
 from msb_identity.errors import CertificateRefused, IdentifierRefused
 from msb_identity.foundation.commands import (
+    EXIT_STATUS,
     CommandError,
     check_files,
     check_new_files,
@@ -48,7 +49,7 @@ _ROLES = ("person", "organisation", "seal-maker", "timestamp", "ocsp", "server")
 _REVOKE_REASONS = tuple(name for name in REASONS if name != "remove-from-crl")
 
 
-def add_certificate_commands(areas: _Actions, epilog: str) -> None:
+def add_commands(areas: _Actions) -> None:
     """Add `ca` and `cert` to the areas of msb-identity."""
     ca = areas.add_parser("ca", help="证书认证机构 / a certificate authority")
     actions = ca.add_subparsers(metavar="ACTION", required=True)
@@ -57,7 +58,10 @@ def add_certificate_commands(areas: _Actions, epilog: str) -> None:
     _add_crl(actions)
     cert = areas.add_parser("cert", help="证书 / certificates")
     verify = cert.add_subparsers(metavar="ACTION", required=True).add_parser(
-        "verify", help="核验证书 / verify certificates", description=_verify.__doc__, epilog=epilog
+        "verify",
+        help="核验证书 / verify certificates",
+        description=_verify.__doc__,
+        epilog=EXIT_STATUS,
     )
     _add_verify(verify)
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _NO_CLIENT = ("没有此客户端", "there is no such client")
 
 
-def add_client_commands(areas: Any) -> None:  # noqa: ANN401 - argparse's own type is private
+def add_commands(areas: Any) -> None:  # noqa: ANN401 - argparse's own type is private
     """Add the area `client` to the areas of msb-identity."""
     actions = areas.add_parser(
         "client", help="接入的门户与系统 / portals and systems that use the provider"

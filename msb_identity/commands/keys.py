@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 _FORMATS = [str(form) for form in KeyFormat]
 
 
-def add_key_commands(areas: Any) -> None:  # noqa: ANN401 - argparse's own type is private
+def add_commands(areas: Any) -> None:  # noqa: ANN401 - argparse's own type is private
     """Add the area `key` and its actions to the parser of msb-identity."""
     actions = areas.add_parser("key", help="密钥 / keys").add_subparsers(
         metavar="ACTION", required=True

@@ -43,7 +43,7 @@ class _StaffFile(BaseModel):
     person: str | None = None
 
 
-def add_organisation_commands(areas: Any) -> None:  # noqa: ANN401 - argparse's own type is private
+def add_commands(areas: Any) -> None:  # noqa: ANN401 - argparse's own type is private
     """Add the areas of firms, mandates, departments and staff to those of msb-identity."""
     _add_firms(_area(areas, "firm", "法人和其他组织 / firms and other organisations"))
     _add_mandates(_area(areas, "mandate", "授权 / mandates to act for a firm"))

@@ -60,7 +60,7 @@ class _LinkFile(_Named):
     method: str | None = None
 
 
-def add_people_commands(areas: Any) -> None:  # noqa: ANN401 - argparse's own type is private
+def add_commands(areas: Any) -> None:  # noqa: ANN401 - argparse's own type is private
     """Add the area `person` to the areas of msb-identity."""
     person = areas.add_parser("person", help="自然人账号 / accounts of natural persons")
     actions = person.add_subparsers(metavar="ACTION", required=True)

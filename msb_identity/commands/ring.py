@@ -48,7 +48,7 @@ def add_ring_actions(actions: Any) -> None:  # noqa: ANN401 - argparse's own typ
         action.add_argument("--json", action="store_true", help="输出 JSON / print JSON")
 
 
-def add_jwks_command(areas: Any) -> None:  # noqa: ANN401 - argparse's own type is private
+def add_commands(areas: Any) -> None:  # noqa: ANN401 - argparse's own type is private
     """Add the area `jwks`."""
     jwks = areas.add_parser(
         "jwks", help="公布的公钥集 / the public keys to publish", description=_jwks.__doc__

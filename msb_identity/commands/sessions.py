@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _NOTHING = ("没有这样的会话，或已结束", "no session like that, or it was ended already")
 
 
-def add_session_commands(areas: Any) -> None:  # noqa: ANN401 - argparse's own type is private
+def add_commands(areas: Any) -> None:  # noqa: ANN401 - argparse's own type is private
     """Add the area `session` to the areas of msb-identity."""
     session = areas.add_parser("session", help="登录会话 / sessions")
     actions = session.add_subparsers(metavar="ACTION", required=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import argparse
 
 
-def add_store_commands(areas: Any) -> None:  # noqa: ANN401 - argparse's own type is private
+def add_commands(areas: Any) -> None:  # noqa: ANN401 - argparse's own type is private
     """Add the area `store` to the areas of msb-identity."""
     store = areas.add_parser("store", help="数据库 / the store").add_subparsers(
         metavar="ACTION", required=True

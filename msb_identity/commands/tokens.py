@@ -21,6 +21,7 @@ from msb_identity.envelopes.jose import MAX_JWS_CHARS, parse_jws
 from msb_identity.errors import EncodingRefused, KeyRefused, SignInRefused
 from msb_identity.foundation import strict_json
 from msb_identity.foundation.commands import (
+    EXIT_STATUS,
     CommandError,
     check_new_files,
     complain,
@@ -43,7 +44,7 @@ _EMPTY_NAME = ("签发方和受众不能为空", "issuer and audience must not b
 _MINUTE = timedelta(minutes=1)
 
 
-def add_token_commands(areas: Any, epilog: str) -> None:  # noqa: ANN401 - argparse's own type is private
+def add_commands(areas: Any) -> None:  # noqa: ANN401 - argparse's own type is private
     """Add the area `token` to the areas of msb-identity."""
     actions = areas.add_parser("token", help="访问令牌 / access tokens").add_subparsers(
         metavar="ACTION", required=True
@@ -60,7 +61,7 @@ def add_token_commands(areas: Any, epilog: str) -> None:  # noqa: ANN401 - argpa
         "verify",
         help="核验令牌 / verify a token",
         description=_verify_token.__doc__,
-        epilog=epilog,
+        epilog=EXIT_STATUS,
     )
     _add_verify_arguments(verify)
     for action in (show, verify):

@@ -38,6 +38,11 @@ STORE_VARIABLE = "MSB_STORE"
 _LONGEST_SHOWN_NAME = 255  # NAME_MAX: nothing longer is a file's name
 _SECRET_LOOK = re.compile(r"\beyJ|\bMSB[0-9]:")
 
+EXIT_STATUS = (
+    "退出码 / exit status: 0 有效 valid, 1 无效 invalid, 3 无法判定 indeterminate,"
+    " 2 用法错误或文件无法读取 called wrongly or unreadable file"
+)
+
 
 class CommandError(MsbError):
     """A command called wrongly, or a file it cannot have; carries both sentences."""
