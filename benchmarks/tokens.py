@@ -152,7 +152,7 @@ def _joserfc(name: str, key: SigningKey, claims: dict[str, Any], pool: Iterator[
     algorithm = NAMES[name]
     private = joserfc_jwk.import_key({**private_jwk(key)})
     headers = {"alg": algorithm, "typ": "at+jwt", "kid": key.public.key_id_text}
-    registry = joserfc_jwt.JWTClaimsRegistry(
+    checks = joserfc_jwt.JWTClaimsRegistry(
         leeway=60,
         iss={"essential": True, "value": ISSUER},
         aud={"essential": True, "value": AUDIENCE},
@@ -161,7 +161,7 @@ def _joserfc(name: str, key: SigningKey, claims: dict[str, Any], pool: Iterator[
     )
 
     def verify() -> None:
-        registry.validate(joserfc_jwt.decode(next(pool), private, [algorithm]).claims)
+        checks.validate(joserfc_jwt.decode(next(pool), private, [algorithm]).claims)
 
     return {
         f"{name}_issue_joserfc": lambda: joserfc_jwt.encode(headers, claims, private, [algorithm]),
