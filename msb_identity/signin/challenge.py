@@ -26,12 +26,10 @@ from msb_identity.foundation.clock import aware, from_seconds, seconds
 from msb_identity.foundation.schema import IDENTITY
 from msb_identity.signin.limits import (
     Attempt,
-    By,
     Limits,
-    Policy,
-    Rule,
     line_of,
     microseconds,
+    policy_for_anybody,
     remove_expired,
 )
 from msb_identity.x509.certificate import MAX_CERTIFICATE_BYTES, Certificate
@@ -59,18 +57,7 @@ _TOO_MANY = (
     "请求过于频繁，请稍后再试",
     "too many challenges were asked for; try again later",
 )
-MAKING = Policy(
-    "challenge",
-    (
-        Rule(
-            By.ADDRESS,
-            300,
-            timedelta(seconds=10),
-            timedelta(minutes=10),
-            window=timedelta(hours=1),
-        ),
-    ),
-)
+MAKING = policy_for_anybody("challenge")
 
 metadata = IDENTITY.tables()
 challenges = Table(

@@ -108,6 +108,12 @@ class Policy:
     rules: tuple[Rule, ...]
 
 
+def policy_for_anybody(purpose: str) -> Policy:
+    """Give the policy of what anybody's browser may ask for: only its address is known."""
+    wait, longest, window = timedelta(seconds=10), timedelta(minutes=10), timedelta(hours=1)
+    return Policy(purpose, (Rule(By.ADDRESS, 300, wait, longest, window=window),))
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """Who is being tried (a blind index), and from which address."""

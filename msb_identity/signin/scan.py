@@ -40,7 +40,7 @@ from msb_identity.foundation.text import showable
 from msb_identity.signin.challenge import by_address
 from msb_identity.signin.desk import SignInDesk, Tried
 from msb_identity.signin.history import OK
-from msb_identity.signin.limits import By, Limits, Policy, Rule, microseconds, remove_expired
+from msb_identity.signin.limits import Limits, microseconds, policy_for_anybody, remove_expired
 from msb_identity.signin.stepup import require
 from msb_identity.signin.subjects import Origin
 from msb_identity.sso.sessions import MAX_DEVICE_CHARS, MAX_PLACE_CHARS
@@ -63,18 +63,7 @@ _CODE_BYTES, _SECRET_BYTES = 16, 32
 _CODE = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{22}}", re.ASCII)
 _NUMBERS = range(10, 100)
 _CHOICES = 3
-BEGINNING = Policy(
-    "scan",
-    (
-        Rule(
-            By.ADDRESS,
-            300,
-            timedelta(seconds=10),
-            timedelta(minutes=10),
-            window=timedelta(hours=1),
-        ),
-    ),
-)
+BEGINNING = policy_for_anybody("scan")
 
 metadata = IDENTITY.tables()
 scans = Table(
