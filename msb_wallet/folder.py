@@ -10,7 +10,6 @@ Development keys are made here at first use. Keys in hardware come with a later 
 
 from __future__ import annotations
 
-import tomllib
 from datetime import timedelta
 from functools import cached_property
 from itertools import pairwise
@@ -21,7 +20,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
     model_validator,
 )
 
@@ -31,7 +29,7 @@ from msb_identity.envelopes.keyfiles import (
     read_verifying_key,
     write_verifying_key,
 )
-from msb_identity.errors import IdentifierRefused
+from msb_identity.errors import EncodingRefused, IdentifierRefused
 from msb_identity.foundation.audit import Audit
 from msb_identity.foundation.clock import aware
 from msb_identity.foundation.files import (
@@ -44,6 +42,7 @@ from msb_identity.foundation.files import (
 from msb_identity.foundation.protect import Protector
 from msb_identity.foundation.store import Store, file_url
 from msb_identity.foundation.text import is_showable
+from msb_identity.foundation.toml_models import read_model
 from msb_identity.people.identifiers import check_credit_code
 from msb_identity.pki.keys import KeyKind, SigningKey
 from msb_identity.tables import TABLES as IDENTITY_TABLES
@@ -358,13 +357,7 @@ class DataFolder:
 def read_configuration(path: Path) -> Configuration:
     """Read an issuers.toml; TrustRefused names what is wrong with it."""
     try:
-        text = read_public_file(path, limit=MAX_CONFIG_BYTES).decode("utf-8-sig")
-        return Configuration.model_validate(tomllib.loads(text))
-    except ValidationError as error:
-        problem = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        message = f"{path.name}: {where}: {problem['msg']}"
-        raise TrustRefused(message) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        message = f"{path.name} is not TOML: {error}"
+        return read_model(read_public_file(path, limit=MAX_CONFIG_BYTES), Configuration)
+    except EncodingRefused as error:
+        message = f"{path.name}: {error}"
         raise TrustRefused(message) from error

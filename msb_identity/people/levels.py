@@ -8,7 +8,6 @@ person signed in this time is another axis (`acr`), and stands on the session.
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -20,7 +19,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
     model_validator,
 )
 
@@ -28,6 +26,7 @@ from msb_identity.envelopes.keyfiles import read_public_file
 from msb_identity.errors import EncodingRefused
 from msb_identity.foundation.clock import aware, from_seconds, seconds
 from msb_identity.foundation.text import is_showable
+from msb_identity.foundation.toml_models import read_model
 from msb_identity.people.tables import MAX_METHOD_CHARS, MAX_SOURCE_CHARS
 
 if TYPE_CHECKING:
@@ -161,22 +160,16 @@ class Scale(_Model):
 @cache
 def default_scale() -> Scale:
     """Give the scale that comes with the package."""
-    text = resources.files(__package__).joinpath("levels.toml").read_text(encoding="utf-8")
-    return Scale.model_validate(tomllib.loads(text))
+    return read_model(resources.files(__package__).joinpath("levels.toml").read_bytes(), Scale)
 
 
 def load_scale(path: Path) -> Scale:
     """Read a platform's own scale; EncodingRefused names what is wrong in the file."""
     content = read_public_file(path, limit=MAX_SCALE_BYTES)
     try:
-        return Scale.model_validate(tomllib.loads(content.decode("utf-8-sig")))
-    except ValidationError as error:
-        problem = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        message = f"{path.name}: {where}: {problem['msg']}"
-        raise EncodingRefused(message) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        message = f"{path.name} is not TOML: {error}"
+        return read_model(content, Scale)
+    except EncodingRefused as error:
+        message = f"{path.name}: {error}"
         raise EncodingRefused(message) from error
 
 

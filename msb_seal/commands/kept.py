@@ -11,21 +11,22 @@ everybody on the machine can read, and applicants have names.
 from __future__ import annotations
 
 import os
-import tomllib
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from msb_identity.envelopes.keyfiles import read_public_file
+from msb_identity.errors import EncodingRefused
 from msb_identity.foundation import audit, protect
 from msb_identity.foundation.audit import Audit
 from msb_identity.foundation.commands import STORE_VARIABLE, CommandError, read_input, shown_name
 from msb_identity.foundation.files import PRIVATE_FOLDER_MODE, PRIVATE_MODE, make_folder
 from msb_identity.foundation.protect import Protector
 from msb_identity.foundation.store import Store, file_url
+from msb_identity.foundation.toml_models import read_model
 from msb_seal.commands.inputs import read_certificate
 from msb_seal.lifecycle import Application, SealRegistry, default_codes, load_codes, metadata
 from msb_seal.lifecycle.applications import MAX_PICTURE_BYTES, MAX_SIGNERS
@@ -124,14 +125,9 @@ class _ApplicationFile(BaseModel):
 def read_application(path: Path) -> Application:
     """Read an application's file; CommandError names what is wrong with it."""
     try:
-        text = read_public_file(path, limit=MAX_APPLICATION_BYTES).decode("utf-8-sig")
-        given = _ApplicationFile.model_validate(tomllib.loads(text))
-    except ValidationError as error:
-        problem = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        raise _unusable(path, f"{where}: {problem['msg']}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _unusable(path, f"not TOML: {error}") from error
+        given = read_model(read_public_file(path, limit=MAX_APPLICATION_BYTES), _ApplicationFile)
+    except EncodingRefused as error:
+        raise _unusable(path, str(error)) from error
     folder = path.parent
     kind = given.picture_type or Path(given.picture).suffix.removeprefix(".").upper()
     data = read_input(str(folder / given.picture), limit=MAX_PICTURE_BYTES)

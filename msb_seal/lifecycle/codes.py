@@ -5,7 +5,6 @@ codes.toml beside this module is the default; a file with the same members takes
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Annotated, Literal, Self
@@ -15,12 +14,13 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
     model_validator,
 )
 
 from msb_identity.envelopes.keyfiles import read_public_file
+from msb_identity.errors import EncodingRefused
 from msb_identity.foundation.text import is_showable
+from msb_identity.foundation.toml_models import read_model
 from msb_seal.errors import LifecycleRefused
 from msb_seal.lifecycle.states import Act, LifeState
 
@@ -129,11 +129,7 @@ def load_codes(path: Path) -> Codes:
 
 def _read(data: bytes, name: str) -> Codes:
     try:
-        return Codes.model_validate(tomllib.loads(data.decode("utf-8-sig")))
-    except ValidationError as error:
-        problem = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        reason = f"{name}: {where}: {problem['msg']}"
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        reason = f"{name} is not TOML: {error}"
+        return read_model(data, Codes)
+    except EncodingRefused as error:
+        reason = f"{name}: {error}"
     raise LifecycleRefused("codes", f"代码表不能使用：{reason}", f"the table of codes: {reason}")

@@ -7,15 +7,16 @@ licences share are those of GB/T 36903-2018 and live in `model.py`; a file names
 from __future__ import annotations
 
 import re
-import tomllib
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from msb_identity.errors import EncodingRefused
 from msb_identity.foundation.files import open_regular
 from msb_identity.foundation.text import is_showable
+from msb_identity.foundation.toml_models import read_model
 from msb_wallet.credentials import compact
 from msb_wallet.errors import TypeRefused
 from msb_wallet.licences.model import ELEMENTS
@@ -133,16 +134,11 @@ def builtin_labels() -> dict[str, str]:
 
 
 def _parse(content: bytes, name: str) -> LicenceType:
+    if len(content) > MAX_FILE_BYTES:
+        message = f"{name} is larger than {MAX_FILE_BYTES} bytes"
+        raise TypeRefused(message)
     try:
-        if len(content) > MAX_FILE_BYTES:
-            message = f"{name} is larger than {MAX_FILE_BYTES} bytes"
-            raise TypeRefused(message)
-        return LicenceType.model_validate(tomllib.loads(content.decode()))
-    except ValidationError as error:
-        problem = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        message = f"{name}: {where}: {problem['msg']}"
-        raise TypeRefused(message) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        message = f"{name} is not TOML: {error}"
+        return read_model(content, LicenceType)
+    except EncodingRefused as error:
+        message = f"{name}: {error}"
         raise TypeRefused(message) from error
