@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from msb_identity.pki import SigningKey
     from msb_identity.pki.curves import Curve
@@ -199,3 +199,17 @@ def run_race(script: str, *arguments: str, processes: int = 2) -> list[str]:
     results = [process.communicate(timeout=120) for process in running]
     assert [process.returncode for process in running] == [0] * processes, results
     return [out.strip() for out, _ in results]
+
+
+def console_of(
+    main: Callable[[Sequence[str]], int], capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Give what runs a command here, with its status and what it wrote to both streams."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        status = main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return status, out, err
+
+    return call

@@ -17,6 +17,7 @@ from msb_identity.x509.requests import make_request
 from msb_identity.x509.responder import OcspResponder, PublicationServer
 from msb_identity.x509.subjects import Subject
 from tests.identity.authorities import key
+from tests.support import console_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,13 +28,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def console(capsys: pytest.CaptureFixture[str]) -> Console:
-    def call(*arguments: object) -> tuple[int, str, str]:
-        status = main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return status, out, err
-
-    return call
+    return console_of(main, capsys)
 
 
 @pytest.fixture

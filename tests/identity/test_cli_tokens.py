@@ -19,6 +19,7 @@ from msb_identity.sso.tokens import TokenIssuer
 from msb_identity.tables import TABLES
 from tests.identity.issuer_server import issuer_server
 from tests.identity.token_world import AUDIENCE, ISSUER, P256, SESSION, by_hand, issue
+from tests.support import console_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,13 +30,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(*arguments: object) -> tuple[int, str, str]:
-        status = main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return status, out, err
-
-    return call
+    return console_of(main, capsys)
 
 
 @pytest.fixture

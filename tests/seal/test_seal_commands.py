@@ -22,6 +22,7 @@ from msb_seal.seals.structure import parse_seal
 from tests.identity.authorities import NOW
 from tests.seal import pdf_files
 from tests.seal.makers import DOCUMENT, PNG, PROPERTY, world
+from tests.support import console_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,13 +35,7 @@ AT = NOW.isoformat()
 
 @pytest.fixture
 def console(capsys: pytest.CaptureFixture[str]) -> Console:
-    def call(*arguments: object) -> tuple[int, str, str]:
-        status = main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return status, out, err
-
-    return call
+    return console_of(main, capsys)
 
 
 @pytest.fixture
