@@ -21,9 +21,12 @@ from msb_identity.foundation.report import ReportBuilder
 from msb_identity.pki.keys import KeyKind, generate_key
 from msb_identity.sso.sessions import Session
 from msb_identity.sso.tokens import STEPS, TokenIssuer
+from tests.support import console_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    Console = Callable[..., tuple[int, str, str]]
 
 ROOT = Path(__file__).parents[2]
 ISSUER, AUDIENCE = "https://id.example.gov.cn", "https://portal.example.gov.cn"
@@ -46,22 +49,9 @@ def make_token(now: datetime = NOW) -> str:
     return MAKER.issue(session, audience=AUDIENCE, client_id="portal", now=now)
 
 
-class Console:
-    """Runs the command and keeps what it wrote."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-
-    def __call__(self, *arguments: object) -> tuple[int, str, str]:
-        status = main([str(argument) for argument in arguments])
-        out, err = self._capsys.readouterr()
-        assert "Traceback" not in err
-        return status, out, err
-
-
 @pytest.fixture
 def console(capsys: pytest.CaptureFixture[str]) -> Console:
-    return Console(capsys)
+    return console_of(main, capsys)
 
 
 @pytest.fixture

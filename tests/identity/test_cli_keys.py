@@ -19,25 +19,15 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from msb_identity.cli import main
 from msb_identity.errors import StoreError
 from msb_identity.pki import KeyFormat, KeyKind, encode_key, generate_key, load_key, load_public_key
+from tests.support import console_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    Console = Callable[..., tuple[int, str, str]]
+
 KEY = generate_key(KeyKind.SM2)
-
-
-class Console:
-    """Runs the command and keeps what it wrote."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-
-    def __call__(self, *arguments: object) -> tuple[int, str, str]:
-        status = main([str(argument) for argument in arguments])
-        out, err = self._capsys.readouterr()
-        assert "Traceback" not in err
-        return status, out, err
 
 
 def keep(path: Path, key: bytes) -> None:
@@ -47,7 +37,7 @@ def keep(path: Path, key: bytes) -> None:
 
 @pytest.fixture
 def console(capsys: pytest.CaptureFixture[str]) -> Console:
-    return Console(capsys)
+    return console_of(main, capsys)
 
 
 @pytest.fixture
