@@ -217,3 +217,15 @@ class _OpensslPairs:
 
     def _run(self, *arguments: str) -> None:
         subprocess.run([self._openssl, *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture
+def openssl(program: Callable[[str], str]) -> Callable[..., bytes]:
+    path = program("openssl")
+
+    def run(*arguments: str | Path, data: bytes = b"") -> bytes:
+        done = subprocess.run([path, *arguments], input=data, capture_output=True, check=False)
+        assert done.returncode == 0, (arguments, done.stderr)
+        return done.stdout
+
+    return run

@@ -1,4 +1,4 @@
-"""RSA and Ed25519, what all kinds share, algorithms that others name, keys behind a callback."""
+"""Keys of all kinds: what they share, algorithms that others name, keys that must be refused."""
 
 from __future__ import annotations
 
@@ -8,66 +8,45 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import TYPE_CHECKING, cast
 
-import cbor2
-import cwt
 import jwt
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from msb_identity.envelopes import cbor
-from msb_identity.envelopes.cose import key_from_cose, key_to_cose, parse_sign1, sign1
 from msb_identity.envelopes.jose import (
-    KeySet,
-    parse_jws,
     private_jwk,
     public_jwk,
-    sign_jws,
-    signing_key_from_jwk,
     verifying_key_from_jwk,
 )
 from msb_identity.errors import (
     AlgorithmRefused,
-    EncodingRefused,
     KeyRefused,
     SignatureRefused,
-    SigningFailed,
 )
 from msb_identity.pki import (
-    CallbackKey,
     KeyKind,
     SignatureAlgorithm,
     SigningKey,
-    encode_key,
     generate_key,
     verifying_key_from_spki,
 )
 from msb_identity.pki.ed25519 import Ed25519VerifyingKey
 from msb_identity.pki.rsa import RSAVerifyingKey
-from msb_identity.pki.signatures import raw_from_der
+from tests.identity.kinds import (
+    ED,
+    KEYS,
+    MESSAGE,
+    P256,
+    RSA,
+    SM2,
+    A,
+    library_key,
+    with_all_kinds,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from msb_identity.pki.sm2 import SM2VerifyingKey
-
-MESSAGE = "准予登记 message".encode()
-KEYS = {kind: generate_key(kind) for kind in KeyKind}
-RSA, ED, P256, SM2 = (
-    KEYS[kind] for kind in (KeyKind.RSA, KeyKind.ED25519, KeyKind.P256, KeyKind.SM2)
-)
-with_all_kinds = pytest.mark.parametrize("key", KEYS.values(), ids=[str(kind) for kind in KEYS])
-with_new_kinds = pytest.mark.parametrize("key", [RSA, ED], ids=["RSA", "Ed25519"])
-A = SignatureAlgorithm
-
-
-def library_key(key: SigningKey) -> object:
-    """The private key in `cryptography`, by way of our PKCS#8."""
-    return serialization.load_pem_private_key(encode_key(key), None)
-
-
-# What all kinds share
 
 
 def test_a_kind_may_be_named_and_no_other_is_made() -> None:
@@ -316,190 +295,3 @@ def test_an_ed25519_signature_with_s_beyond_the_order_is_refused() -> None:
     s = int.from_bytes(signature[32:], "little") + order
     with pytest.raises(SignatureRefused):
         ED.public.verify(MESSAGE, signature[:32] + s.to_bytes(32, "little"))
-
-
-# JOSE and COSE
-
-
-@with_new_kinds
-def test_a_jws_comes_back_and_pyjwt_agrees(key: SigningKey) -> None:
-    algorithm = {KeyKind.RSA: "RS256", KeyKind.ED25519: "EdDSA"}[key.kind]
-    token = sign_jws(b'{"a":1}', key, type_="JWT")
-    parse_jws(token).verify(key.public)
-    assert jwt.decode(token, jwt.PyJWK(dict(public_jwk(key.public))), [algorithm]) == {"a": 1}
-    theirs = jwt.encode({"a": 1}, cast("rsa.RSAPrivateKey", library_key(key)), algorithm)
-    parse_jws(theirs).verify(key.public)
-    for other in KEYS.values():
-        if other is not key:
-            with pytest.raises(AlgorithmRefused):
-                parse_jws(theirs).verify(other.public)
-
-
-@with_new_kinds
-def test_a_jwk_comes_back(key: SigningKey) -> None:
-    again = signing_key_from_jwk(private_jwk(key))
-    assert again.public == verifying_key_from_jwk(public_jwk(key.public)) == key.public
-    key.public.verify(MESSAGE, again.sign(MESSAGE))
-    keys = KeySet.from_json(KeySet([key.public]).as_json())
-    assert keys.get(key.public.key_id_text) == key.public
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"n": "AA" + public_jwk(RSA.public)["n"]},
-        {"e": "AAEAAQ"},
-        {"e": ""},
-        {"n": 1},
-        {"alg": "RS384"},
-        {"alg": "PS256"},
-        {"use": "enc"},
-        {"key_ops": ["encrypt"]},
-        {"d": "AQ"},
-        {"p": "AQ"},
-        {"oth": []},
-    ],
-    ids=lambda change: next(iter(change)),
-)
-def test_rsa_jwks_that_break_a_rule_are_refused(change: dict[str, object]) -> None:
-    with pytest.raises(KeyRefused):
-        verifying_key_from_jwk({**public_jwk(RSA.public), **change})
-
-
-@pytest.mark.parametrize("change", ["d", "p", "q", "dp", "dq", "qi"])
-def test_rsa_jwks_without_all_private_numbers_are_refused(change: str) -> None:
-    jwk = private_jwk(RSA)
-    with pytest.raises(KeyRefused, match=f"without {change}"):
-        signing_key_from_jwk({name: value for name, value in jwk.items() if name != change})
-    with pytest.raises(KeyRefused, match="primes"):
-        signing_key_from_jwk({**jwk, "oth": [{"r": "AQ"}]})
-
-
-@pytest.mark.parametrize(
-    "change", [{"use": "enc"}, {"alg": "RSA-OAEP"}, {"alg": "PS256"}, {"alg": "RS512"}]
-)
-def test_rsa_keys_for_other_ends_do_not_spoil_a_key_set(change: dict[str, str]) -> None:
-    listed = [{**public_jwk(RSA.public), "kid": "other", **change}, public_jwk(ED.public)]
-    keys = KeySet.from_json(json.dumps({"keys": listed}))
-    assert [skipped.name for skipped in keys.skipped] == ["other"]
-    assert keys.get(ED.public.key_id_text) == ED.public
-
-
-@with_new_kinds
-def test_a_sign1_comes_back_and_cwt_agrees(key: SigningKey) -> None:
-    algorithm = {KeyKind.RSA: -257, KeyKind.ED25519: -8}[key.kind]
-    data = sign1(MESSAGE, key)
-    message = parse_sign1(data)
-    message.verify(key.public)
-    assert message.algorithm == algorithm
-    value = cbor2.loads(cbor.encode(key_to_cose(key.public)))
-    theirs = cwt.COSEKey.new({**value, 3: algorithm, 4: [2]})
-    assert cwt.COSE.new().decode(data, theirs) == MESSAGE
-
-
-@with_all_kinds
-def test_a_cose_key_comes_back_where_its_kind_is_expected(key: SigningKey) -> None:
-    value = cbor.decode(cbor.encode(key_to_cose(key.public)))
-    assert key_from_cose(value, kinds=set(KeyKind)) == key.public
-    others = set(KeyKind) - {key.kind}
-    with pytest.raises(KeyRefused):
-        key_from_cose(value, kinds=others)
-
-
-@with_new_kinds
-def test_keys_inside_our_codes_stay_sm2_or_p256(key: SigningKey) -> None:
-    with pytest.raises(KeyRefused, match="EC2"):
-        key_from_cose(key_to_cose(key.public))
-
-
-@pytest.mark.parametrize("label", range(-12, -2))
-def test_a_private_rsa_cose_key_is_refused(label: int) -> None:
-    with pytest.raises(KeyRefused, match="private"):
-        key_from_cose({**key_to_cose(RSA.public), label: b"\1"}, kinds=set(KeyKind))
-
-
-@pytest.mark.parametrize("change", [{-1: b"\0\1"}, {-1: b""}, {-1: 1}, {-2: None}, {3: -7}])
-def test_rsa_cose_keys_that_break_a_rule_are_refused(change: dict[int | str, cbor.Value]) -> None:
-    with pytest.raises(KeyRefused):
-        key_from_cose({**key_to_cose(RSA.public), **change}, kinds=set(KeyKind))
-
-
-@pytest.mark.parametrize("length", [0, 63, 65, 128, 255, 1025])
-def test_an_rsa_signature_in_cose_has_the_length_of_some_key(length: int) -> None:
-    header = cbor.encode({1: -257})
-    data = cbor.encode(cbor.Tagged(18, [header, {}, MESSAGE, bytes(length)]))
-    with pytest.raises(EncodingRefused, match=f"{length} bytes"):
-        parse_sign1(data)
-
-
-# Keys behind a callback
-
-
-@with_all_kinds
-def test_a_key_behind_a_callback_signs(key: SigningKey) -> None:
-    asked: list[bytes] = []
-
-    def service(message: bytes) -> bytes:
-        asked.append(message)
-        return key.sign(message)
-
-    remote = CallbackKey(key.public, service)
-    key.public.verify(MESSAGE, remote.sign(MESSAGE))
-    assert asked == [MESSAGE]
-    assert remote.kind is key.kind
-    with pytest.raises(KeyRefused, match="here"):
-        remote.private_bytes()
-    with pytest.raises(KeyRefused):
-        encode_key(remote)
-
-
-def test_a_callback_that_takes_the_digest_gets_the_right_one() -> None:
-    def sign_sm2(digest: bytes) -> bytes:
-        assert digest == cast("SM2VerifyingKey", SM2.public).digest(MESSAGE, b"ID")
-        return raw_from_der(SM2.sign(MESSAGE, signer_id=b"ID"), SM2.public.curve)
-
-    remote = CallbackKey(SM2.public, sign_sm2, takes_digest=True, gives_raw=True)
-    SM2.public.verify(MESSAGE, remote.sign(MESSAGE, signer_id=b"ID"), signer_id=b"ID")
-
-    prehashed = utils.Prehashed(hashes.SHA256())
-    p256 = cast("ec.EllipticCurvePrivateKey", library_key(P256))
-    rsa_key = cast("rsa.RSAPrivateKey", library_key(RSA))
-    CallbackKey(P256.public, lambda e: p256.sign(e, ec.ECDSA(prehashed)), takes_digest=True).sign(
-        MESSAGE
-    )
-    CallbackKey(
-        RSA.public, lambda e: rsa_key.sign(e, padding.PKCS1v15(), prehashed), takes_digest=True
-    ).sign(MESSAGE)
-
-
-def test_callbacks_that_cannot_work_are_refused() -> None:
-    with pytest.raises(AlgorithmRefused, match="digest"):
-        CallbackKey(ED.public, ED.sign, takes_digest=True)
-    with pytest.raises(AlgorithmRefused, match="form"):
-        CallbackKey(RSA.public, RSA.sign, gives_raw=True)
-    with pytest.raises(AlgorithmRefused, match="Z"):
-        CallbackKey(SM2.public, SM2.sign).sign(MESSAGE, signer_id=b"ID")
-
-
-def broken(error: BaseException) -> Callable[[bytes], bytes]:
-    def service(_: bytes) -> bytes:
-        raise error
-
-    return service
-
-
-@with_all_kinds
-def test_whatever_a_callback_does_wrong_is_one_error(key: SigningKey) -> None:
-    answers: list[object] = [b"", b"\0" * 64, None, "text", key.sign(b"another message")]
-    answers += [generate_key(key.kind).sign(MESSAGE), key.sign(MESSAGE) + b"\0", bytes(100_000)]
-    for answer in answers:
-        remote = CallbackKey(key.public, lambda _, a=answer: a)  # type: ignore[misc]
-        with pytest.raises(SigningFailed):
-            remote.sign(MESSAGE)
-    for error in (OSError("secret token"), ValueError(), KeyRefused("x"), SignatureRefused("x")):
-        with pytest.raises(SigningFailed) as caught:
-            CallbackKey(key.public, broken(error)).sign(MESSAGE)
-        assert "secret" not in str(caught.value)
-        assert caught.value.__cause__ is error
-    with pytest.raises(KeyboardInterrupt):
-        CallbackKey(key.public, broken(KeyboardInterrupt())).sign(MESSAGE)

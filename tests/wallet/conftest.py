@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from msb_identity.pki.keys import VerifyingKey
     from msb_wallet.licences.identifier import LicenceIdentifier
     from msb_wallet.licences.issue import Issuer
+    from tests.wallet.office import Office
+    from tests.wallet.support_licences import Desk
 
 NOW = datetime(2026, 3, 15, 4, 0, tzinfo=UTC)
 MADE = NOW - timedelta(hours=1)
@@ -267,3 +269,22 @@ def token_of(subject: str) -> VerifiedToken:
         expires_at=NOW + timedelta(minutes=10),
         token_id="token",
     )
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    from tests.wallet.support_licences import Desk  # which the others do not need
+
+    made = Desk.open(tmp_path)
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def office(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Office:
+    from tests.wallet.office import Office  # which needs this module
+
+    monkeypatch.delenv("MSB_DATA", raising=False)
+    return Office(tmp_path, capsys, monkeypatch)
