@@ -24,9 +24,9 @@ from msb_identity.errors import (
 from msb_identity.foundation.clock import aware
 from msb_identity.foundation.report import ReportBuilder, Verdict
 from msb_identity.signin.bindings import CertificateBindings
-from msb_identity.signin.challenge import SIGN_IN, Answer, Challenges, by_address, signed_text
+from msb_identity.signin.challenge import SIGN_IN, Answer, Challenges, signed_text
 from msb_identity.signin.desk import SignInDesk, Tried
-from msb_identity.signin.limits import By, Limits, Policy, Rule
+from msb_identity.signin.limits import By, Limits, Policy, Rule, by_address
 from msb_identity.signin.subjects import Origin
 from msb_identity.sso.sessions import SubjectKind
 from msb_identity.x509.certificate import Certificate
@@ -119,8 +119,7 @@ class CertificateSignIn:
         """
         moment, attempt = aware(now), by_address(address)
         with self._store.write(locks=self._limits.locks(attempt)) as connection:
-            wait = self._limits.wait(connection, _TRIES, attempt, moment)
-            counted = {} if wait else self._limits.count(connection, _TRIES, attempt, moment)
+            wait, counted = self._limits.ask(connection, _TRIES, attempt, moment)
         if wait:
             raise SignInRefused(*_TOO_MANY, retry_after=wait)
         report, subject = self._examine(answer, SIGN_IN, moment)

@@ -25,9 +25,8 @@ from msb_identity.foundation import strict_json
 from msb_identity.foundation.clock import aware, from_seconds, seconds
 from msb_identity.foundation.schema import IDENTITY
 from msb_identity.signin.limits import (
-    Attempt,
     Limits,
-    line_of,
+    by_address,
     microseconds,
     policy_for_anybody,
     remove_expired,
@@ -254,9 +253,8 @@ class Challenges:
             "expires_at_us": microseconds(challenge.expires_at),
         }
         with self._store.write(locks=self._limits.locks(attempt)) as connection:
-            wait = self._limits.wait(connection, MAKING, attempt, moment)
+            wait, _ = self._limits.ask(connection, MAKING, attempt, moment)
             if not wait:
-                self._limits.count(connection, MAKING, attempt, moment)
                 connection.execute(insert(challenges).values(row))
                 remove_expired(connection, challenges, microseconds(moment))
         if wait:
@@ -280,11 +278,6 @@ class Challenges:
         if found.audience != audience:
             return "other-audience"
         return "ok" if found.purpose == purpose else "other-purpose"
-
-
-def by_address(address: str) -> Attempt:
-    """Count by the address alone: what is tried in nobody's name."""
-    return Attempt(line_of(address).encode(), address)
 
 
 def _check_words(purpose: str, audience: str) -> None:

@@ -126,6 +126,11 @@ Counted = dict[bytes, int]
 """What `Limits.count` left in each counter."""
 
 
+def by_address(address: str) -> Attempt:
+    """Count by the address alone: what is tried in nobody's name."""
+    return Attempt(line_of(address).encode(), address)
+
+
 class Limits:
     """The counters of one store."""
 
@@ -163,6 +168,13 @@ class Limits:
             counted[key] = self._count(connection, rule, key, moment)
         remove_expired(connection, limits, moment)
         return counted
+
+    def ask(
+        self, connection: Connection, policy: Policy, attempt: Attempt, now: datetime
+    ) -> tuple[timedelta, Counted]:
+        """Count an attempt that may be made now, or say how long it must wait; then none counts."""
+        wait = self.wait(connection, policy, attempt, now)
+        return wait, {} if wait else self.count(connection, policy, attempt, now)
 
     def give_back(self, connection: Connection, counted: Counted) -> None:
         """Take back what `count` gave, for an attempt that was counted before it was judged."""

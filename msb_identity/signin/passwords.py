@@ -234,10 +234,10 @@ class Passwords:
     def _count(self, attempt: Attempt, now: datetime) -> Counted:
         """Count an attempt before it is judged; SignInRefused where it must wait."""
         with self._store.write(locks=self._limits.locks(attempt)) as connection:
-            wait = self._limits.wait(connection, TRIES, attempt, now)
-            if not wait:
-                return self._limits.count(connection, TRIES, attempt, now)
-        raise SignInRefused(*_TOO_MANY, retry_after=wait)
+            wait, counted = self._limits.ask(connection, TRIES, attempt, now)
+        if wait:
+            raise SignInRefused(*_TOO_MANY, retry_after=wait)
+        return counted
 
     def _forgive(self, attempt: Attempt, counted: Counted, now: datetime) -> None:
         with self._store.write(locks=self._limits.locks(attempt)) as connection:

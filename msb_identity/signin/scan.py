@@ -37,10 +37,15 @@ from msb_identity.errors import SignInRefused
 from msb_identity.foundation.clock import aware
 from msb_identity.foundation.schema import IDENTITY
 from msb_identity.foundation.text import showable
-from msb_identity.signin.challenge import by_address
 from msb_identity.signin.desk import SignInDesk, Tried
 from msb_identity.signin.history import OK
-from msb_identity.signin.limits import Limits, microseconds, policy_for_anybody, remove_expired
+from msb_identity.signin.limits import (
+    Limits,
+    by_address,
+    microseconds,
+    policy_for_anybody,
+    remove_expired,
+)
 from msb_identity.signin.stepup import require
 from msb_identity.signin.subjects import Origin
 from msb_identity.sso.sessions import MAX_DEVICE_CHARS, MAX_PLACE_CHARS
@@ -155,9 +160,8 @@ class ScanSignIn:
             "expires_at_us": microseconds(shown.expires_at),
         }
         with self._store.write(locks=self._limits.locks(attempt)) as connection:
-            wait = self._limits.wait(connection, BEGINNING, attempt, moment)
+            wait, _ = self._limits.ask(connection, BEGINNING, attempt, moment)
             if not wait:
-                self._limits.count(connection, BEGINNING, attempt, moment)
                 connection.execute(insert(scans).values(row))
                 remove_expired(connection, scans, microseconds(moment))
         if wait:

@@ -175,9 +175,8 @@ class SmsSignIn:
         attempt = Attempt(self._mark(mobile), address)
         code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
         with self._store.write(locks=self._limits.locks(attempt)) as connection:
-            wait = self._limits.wait(connection, REQUESTS, attempt, moment)
+            wait, _ = self._limits.ask(connection, REQUESTS, attempt, moment)
             if not wait:
-                self._limits.count(connection, REQUESTS, attempt, moment)
                 self._keep(connection, attempt.subject, code, moment)
         if wait:
             raise SignInRefused(*_TOO_MANY_REQUESTS, retry_after=wait)
